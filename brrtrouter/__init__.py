@@ -1,0 +1,58 @@
+"""BRRTRouter: an OpenAPI-driven request router and HTTP server with a C and Cython core.
+
+`Matcher` and `path_to_regex` load only the compiled core; the other names load what they need when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from brrtrouter.core.matcher import Matcher
+from brrtrouter.errors import BrrtError, ConfigError, HandlerError, Issue, PathError, RouteError, SpecError
+
+if TYPE_CHECKING:
+    from brrtrouter.app import App
+    from brrtrouter.config import Config, load_config
+    from brrtrouter.core.regex import path_to_regex
+    from brrtrouter.core.request import Request
+    from brrtrouter.core.response import Response
+    from brrtrouter.dispatch.registry import handler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "BrrtError",
+    "Config",
+    "ConfigError",
+    "HandlerError",
+    "Issue",
+    "Matcher",
+    "PathError",
+    "Request",
+    "Response",
+    "RouteError",
+    "SpecError",
+    "handler",
+    "load_config",
+    "path_to_regex",
+]
+
+_LAZY = {
+    "App": "brrtrouter.app",
+    "Config": "brrtrouter.config",
+    "Request": "brrtrouter.core.request",
+    "Response": "brrtrouter.core.response",
+    "handler": "brrtrouter.dispatch.registry",
+    "load_config": "brrtrouter.config",
+    "path_to_regex": "brrtrouter.core.regex",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,1 @@
+"""The compiled core: matching, parsing and encoding.  Knows nothing of specifications, policy or servers."""

@@ -1,0 +1,520 @@
+"""Parameter values: the text of a request becomes typed Python values, driven by tables made when the app starts.
+
+One pass over the query string, no regular expressions, and no Python object for text that becomes a number.  The common
+styles are decoded here, the rest by `styles.py` with the same rules.  Bad values raise nothing: each adds a `Fault` to a
+list that exists only when something is wrong.  A value that was decoded is the one that is validated and handed on.
+
+Sources: OpenAPI 3.1 section 4.8.12 (parameters, styles), 3.2 appendices B and E (casting and splitting before decoding).
+"""
+
+from copy import deepcopy
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_FromLongLong
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memcmp
+
+from brrtrouter.core.csrc cimport (
+    BRRT_HAS_PERCENT,
+    BRRT_HAS_PLUS,
+    BRRT_OK,
+    BRRT_RANGE,
+    BRRT_TOO_MANY,
+    brrt_is_number,
+    brrt_pair,
+    brrt_parse_bool,
+    brrt_parse_int64,
+    brrt_percent_decode,
+    brrt_query_split,
+    brrt_scan,
+    brrt_span,
+)
+from brrtrouter.core.matcher cimport capture_str
+from brrtrouter.core.request cimport Request, decode_text, latin1, unquoted
+
+from brrtrouter.core.styles import decoder_for
+from brrtrouter.errors import Fault
+
+cdef enum:
+    CAST_NULL = 1
+    CAST_INTEGER = 2
+    CAST_NUMBER = 4
+    CAST_BOOLEAN = 8
+    CAST_STRING = 16
+    STACK_PAIRS = 32
+    STACK_TEXT = 512
+    # Digits of an integer: what int() takes before it refuses by itself (CVE-2020-10735).
+    MAX_DIGITS = 4300
+
+cdef dict CASTS = {
+    "null": CAST_NULL,
+    "integer": CAST_INTEGER,
+    "number": CAST_NUMBER,
+    "boolean": CAST_BOOLEAN,
+    "string": CAST_STRING,
+}
+cdef dict CAST_NAMES = {bit: name for name, bit in CASTS.items()}
+cdef dict SEPARATORS = {"form": b",", "simple": b",", "pipeDelimited": b"|", "spaceDelimited": b" "}
+
+# "This text is no value of the declared type": every Python value, None included, is a possible value.
+cdef object BAD = object()
+
+
+def cast_bits(types):
+    """The bit set for a tuple of JSON Schema type names, as the casts take it."""
+    bits = 0
+    for name in types:
+        bits |= CASTS[name]
+    return bits
+
+
+cdef object cast_span(const char *s, Py_ssize_t length, unsigned types, bint high):
+    """Cast decoded text to the first of the types that it fits: null, integer, number, boolean, string."""
+    cdef int64_t integer = 0
+    cdef int truth = 0
+    cdef int status
+    if types & CAST_NULL and (length == 0 or (not types & CAST_STRING and length == 4 and memcmp(s, b"null", 4) == 0)):
+        return None
+    if types & CAST_INTEGER:
+        status = brrt_parse_int64(s, length, &integer)
+        if status == BRRT_OK:
+            return PyLong_FromLongLong(integer)
+        if status == BRRT_RANGE and length <= MAX_DIGITS:
+            return int(s[:length])
+    if types & CAST_NUMBER and brrt_is_number(s, length):
+        if brrt_parse_int64(s, length, &integer) == BRRT_OK:
+            return PyLong_FromLongLong(integer)
+        number = float(s[:length])
+        if number - number == 0.0:  # neither infinite nor not a number
+            return number
+        return BAD
+    if types & CAST_BOOLEAN and brrt_parse_bool(s, length, &truth) == BRRT_OK:
+        return bool(truth)
+    if types & CAST_STRING:
+        return capture_str(s, length, high)
+    return BAD
+
+
+cdef str expected(unsigned types):
+    names = [name for bit, name in CAST_NAMES.items() if types & bit]
+    return "expected " + " or ".join(names)
+
+
+cdef object cast_escaped(const char *s, Py_ssize_t length, unsigned types, bint plus, bint escaped):
+    """Percent-decode once, then cast."""
+    cdef char stack[STACK_TEXT]
+    cdef size_t written = 0
+    cdef unsigned marks = brrt_scan(s, length) if escaped else 0
+    if not marks & (BRRT_HAS_PERCENT | (BRRT_HAS_PLUS if plus else 0)):
+        return cast_span(s, length, types, True)
+    if length <= STACK_TEXT:
+        if brrt_percent_decode(s, length, plus, stack, &written) != BRRT_OK:
+            return BAD
+        return cast_span(stack, written, types, True)
+    text = decode_text(s, length, plus)
+    if text is None:
+        return BAD
+    raw = (<str>text).encode()
+    return cast_span(raw, len(raw), types, True)
+
+
+cdef class Schema:
+    """A schema that is compiled when it is first needed and then costs one call."""
+
+    def __init__(self, source):
+        self.source = source
+
+    cdef bint accepts(self, object value) except -1:
+        if self.is_valid_ is None:
+            self.is_valid_ = self.source.compiled()
+        return self.is_valid_(value)
+
+    cdef object add_faults(self, object faults, object value, str location, str prefix):
+        found = [
+            Fault(location, prefix + fault.pointer, fault.keyword, fault.message)
+            for fault in self.source.faults(value)
+        ]
+        return found if faults is None else faults + found
+
+
+cdef class Param:
+    """One declared parameter, ready to decode.  Made from a `brrtrouter.spec.model.Parameter`."""
+
+    def __init__(self, parameter):
+        self.name = parameter.name
+        self.location = parameter.location
+        self.required = parameter.required
+        self.key = (self.name.lower() if self.location == "header" else self.name).encode("utf-8", "surrogatepass")
+        self.pointer = "/" + self.name.replace("~", "~0").replace("/", "~1")
+        self.types = cast_bits(parameter.types)
+        self.plus = self.location == "query"
+        self.escaped = self.location != "header"
+        self.allow_empty = parameter.allow_empty_value
+        self.has_default = parameter.has_default
+        self.default = parameter.default if self.has_default else None
+        self.mutable_default = isinstance(self.default, (list, dict))
+        self.schema = None if parameter.schema is None else Schema(parameter.schema)
+        self.split = STYLED
+        common = parameter.style in SEPARATORS
+        if parameter.shape == "scalar" and common:
+            self.split = SCALAR
+        elif parameter.shape == "array" and common:
+            exploded = parameter.explode and self.location in ("query", "cookie")
+            self.split = REPEATED if exploded else LIST
+            self.separator = SEPARATORS[parameter.style][0]
+        if self.split == STYLED:
+            self.decoder, self.many_names = decoder_for(parameter, cast)
+
+    cdef object decode_one(self, const char *s, Py_ssize_t length):
+        return cast_escaped(s, length, self.types, self.plus, self.escaped)
+
+    cdef object decode_list(self, const char *s, Py_ssize_t length):
+        """Split on the raw separator first, then decode each piece; a `BadItem` when one of them is no value."""
+        cdef Py_ssize_t start = 0, at = 0, width = 0, end
+        cdef list items = []
+        while length > 0 and at <= length:
+            width = separator_width(s + at, length - at, self.separator) if at < length else 1
+            if width == 0:
+                at += 1
+                continue
+            end = at
+            if not self.escaped:
+                trim(s, &start, &end)
+            item = self.decode_one(s + start, end - start)
+            if item is BAD:
+                return BadItem(len(items))
+            items.append(item)
+            at += width
+            start = at
+        return items
+
+    cdef object decode(self, const char *s, Py_ssize_t length):
+        """The value of one text; BAD, a `BadItem` or a `BadText` when it is none."""
+        if self.split == SCALAR:
+            if length == 0 and self.allow_empty:
+                return "" if self.types & CAST_STRING else None
+            return self.decode_one(s, length)
+        if self.split == LIST:
+            return self.decode_list(s, length)
+        try:
+            return self.decoder(latin1(s, length))
+        except ValueError as error:
+            return BadText(str(error))
+
+    cdef object fault(self, object faults, str pointer, str keyword, str message):
+        found = Fault(self.location, self.pointer + pointer, keyword, message)
+        if faults is None:
+            return [found]
+        faults.append(found)
+        return faults
+
+    cdef object put(self, dict values, object value, object faults):
+        """Store a decoded value, or say what is wrong with it."""
+        kind = type(value)
+        if value is BAD:
+            return self.fault(faults, "", "type", expected(self.types))
+        if kind is BadItem:
+            return self.fault(faults, f"/{(<BadItem>value).index}", "type", expected(self.types))
+        if kind is BadText:
+            return self.fault(faults, "", "style", (<BadText>value).message)
+        values[self.name] = value
+        return faults
+
+
+cdef class BadItem:
+    cdef Py_ssize_t index
+
+    def __init__(self, Py_ssize_t index):
+        self.index = index
+
+
+cdef class BadText:
+    cdef str message
+
+    def __init__(self, str message):
+        self.message = message
+
+
+def cast(str text not None, tuple types not None):
+    """Cast decoded text to the first type that it fits; raises ValueError when there is none."""
+    cdef bytes raw = text.encode("utf-8", "surrogatepass")
+    cdef unsigned bits = cast_bits(types)
+    value = cast_span(raw, len(raw), bits, True)
+    if value is BAD:
+        raise ValueError(expected(bits))
+    return value
+
+
+cdef Py_ssize_t separator_width(const char *s, Py_ssize_t left, char separator) noexcept:
+    """Bytes of the separator at s, 0 when there is none.  '|' and ' ' are escaped by clients, ',' is not."""
+    if s[0] == separator:
+        return 1
+    if separator == c" " and s[0] == c"+":
+        return 1
+    if s[0] == c"%" and left >= 3:
+        if separator == c"|" and s[1] == c"7" and (s[2] == c"C" or s[2] == c"c"):
+            return 3
+        if separator == c" " and s[1] == c"2" and s[2] == c"0":
+            return 3
+    return 0
+
+
+cdef void trim(const char *s, Py_ssize_t *start, Py_ssize_t *end) noexcept:
+    while start[0] < end[0] and (s[start[0]] == c" " or s[start[0]] == c"\t"):
+        start[0] += 1
+    while end[0] > start[0] and (s[end[0] - 1] == c" " or s[end[0] - 1] == c"\t"):
+        end[0] -= 1
+
+
+cdef class ArgumentParser:
+    """All parameters of one operation.
+
+    `parameters` are `brrtrouter.spec.model.Parameter`s, `captures` the names of the template's expressions in order,
+    `max_pairs` the limit of pairs in a query string.
+    """
+
+    def __init__(self, parameters, captures, max_pairs=1000):
+        by_location = {"path": [], "query": [], "header": [], "cookie": []}
+        for parameter in parameters:
+            by_location[parameter.location].append(Param(parameter))
+        by_name = {param.name: param for param in by_location["path"]}
+        self.path_names = tuple(captures)
+        self.path_params = tuple([by_name.get(name) for name in captures])
+        self.query_params = tuple([param for param in by_location["query"] if not (<Param>param).many_names])
+        self.styled_query = tuple([param for param in by_location["query"] if (<Param>param).many_names])
+        self.header_params = tuple(by_location["header"])
+        self.cookie_params = tuple(by_location["cookie"])
+        self.max_pairs = max_pairs
+
+    cdef object parse(self, Request request):
+        """Fill the request with decoded values.  None, or the list of faults."""
+        cdef object faults = None
+        if PyTuple_GET_SIZE(self.path_params):
+            faults = self.parse_path(request, faults)
+        if PyTuple_GET_SIZE(self.query_params) or PyTuple_GET_SIZE(self.styled_query):
+            faults = self.parse_query(request, faults)
+        if PyTuple_GET_SIZE(self.header_params):
+            faults = self.parse_headers(request, faults)
+        if PyTuple_GET_SIZE(self.cookie_params):
+            faults = self.parse_cookies(request, faults)
+        return faults
+
+    cdef object parse_path(self, Request request, object faults):
+        cdef Py_ssize_t i
+        cdef Param param
+        cdef brrt_span span
+        cdef dict values = {}
+        cdef const char *base = PyBytes_AS_STRING(request.captured)
+        for i in range(PyTuple_GET_SIZE(self.path_params)):
+            span = request.captures[i]
+            if <object>PyTuple_GET_ITEM(self.path_params, i) is None:
+                values[<object>PyTuple_GET_ITEM(self.path_names, i)] = capture_str(
+                    base + span.off, span.len, request.captured_high)
+                continue
+            param = <Param>PyTuple_GET_ITEM(self.path_params, i)
+            if param.split == SCALAR:
+                value = cast_span(base + span.off, span.len, param.types, request.captured_high)
+            else:
+                # Separators count only where they are not escaped.
+                span = request.raw_capture(<uint32_t>i)
+                value = param.decode(PyBytes_AS_STRING(request.head) + span.off, span.len)
+            faults = param.put(values, value, faults)
+        request.path_params_ = values
+        return self.finish(self.path_params, values, faults)
+
+    cdef object parse_query(self, Request request, object faults):
+        cdef brrt_pair stack[STACK_PAIRS]
+        cdef brrt_pair *pairs = stack
+        cdef size_t count = 0, i
+        cdef const char *base = PyBytes_AS_STRING(request.head) + request.query_span.off
+        cdef Py_ssize_t length = request.query_span.len
+        cdef dict values = {}
+        request.query_ = values
+        if length != 0:
+            if brrt_query_split(base, length, stack, STACK_PAIRS, &count) == BRRT_TOO_MANY:
+                pairs = <brrt_pair *>PyMem_Malloc(self.max_pairs * sizeof(brrt_pair))
+                if pairs == NULL:
+                    raise MemoryError
+                if brrt_query_split(base, length, pairs, self.max_pairs, &count) == BRRT_TOO_MANY:
+                    PyMem_Free(pairs)
+                    return [Fault("query", "", "limit", f"more than {self.max_pairs} parameters")]
+            try:
+                for i in range(count):
+                    faults = self.take_pair(base, &pairs[i], values, faults)
+            finally:
+                if pairs != stack:
+                    PyMem_Free(pairs)
+        if PyTuple_GET_SIZE(self.styled_query):
+            faults = self.parse_styled(request, values, faults)
+        return self.finish(self.query_params, values, faults)
+
+    cdef object take_pair(self, const char *base, const brrt_pair *pair, dict values, object faults):
+        cdef Param param
+        cdef const char *name = base + pair.name.off
+        cdef const char *text = base + pair.value.off
+        cdef Py_ssize_t i, name_length = pair.name.len
+        cdef object decoded = None
+        if brrt_scan(name, name_length) & (BRRT_HAS_PERCENT | BRRT_HAS_PLUS):
+            decoded = decode_text(name, name_length, True)
+            if decoded is not None:
+                decoded = (<str>decoded).encode()
+                name = PyBytes_AS_STRING(decoded)
+                name_length = PyBytes_GET_SIZE(decoded)
+        for i in range(PyTuple_GET_SIZE(self.query_params)):
+            param = <Param>PyTuple_GET_ITEM(self.query_params, i)
+            if PyBytes_GET_SIZE(param.key) != name_length or memcmp(
+                    PyBytes_AS_STRING(param.key), name, name_length) != 0:
+                continue
+            if param.split == REPEATED:
+                return self.take_item(param, text, pair.value.len, values, faults)
+            if param.name in values:
+                return param.fault(faults, "", "duplicate", "given more than once")
+            return param.put(values, param.decode(text, pair.value.len), faults)
+        if not PyTuple_GET_SIZE(self.styled_query):
+            add_undeclared(values, name, name_length, text, pair.value.len)
+        return faults
+
+    cdef object take_item(self, Param param, const char *s, Py_ssize_t length, dict values, object faults):
+        cdef list items = values.get(param.name)
+        if items is None:
+            items = values[param.name] = []
+        item = param.decode_one(s, length)
+        if item is BAD:
+            faults = param.fault(faults, f"/{len(items)}", "type", expected(param.types))
+        items.append(item)
+        return faults
+
+    cdef object parse_styled(self, Request request, dict values, object faults):
+        """Objects whose members are pairs of their own: each takes its pairs, the rest is undeclared."""
+        cdef Param param
+        declared = {(<Param>known).name for known in self.query_params}
+        pairs = [pair for pair in raw_pairs(request) if pair[0] not in declared]
+        for param in self.styled_query:
+            try:
+                value, pairs = param.decoder(pairs)
+            except ValueError as error:
+                faults = param.fault(faults, "", "style", str(error))
+                continue
+            if value is not None:
+                values[param.name] = value
+        for name, text in pairs:
+            add_text(values, name, text)
+        return self.finish(self.styled_query, values, faults)
+
+    cdef object parse_headers(self, Request request, object faults):
+        cdef Param param
+        cdef dict values = {}
+        for param in self.header_params:
+            text = request.field_value(PyBytes_AS_STRING(param.key), PyBytes_GET_SIZE(param.key))
+            if text is not None:
+                # Latin-1 bytes become text again here, so that strings keep what was sent.
+                raw = (<str>text).encode()
+                faults = param.put(values, param.decode(raw, len(raw)), faults)
+        faults = self.finish(self.header_params, values, faults)
+        request.header_values = {(<str>name).lower(): value for name, value in values.items()}
+        return faults
+
+    cdef object parse_cookies(self, Request request, object faults):
+        cdef Param param
+        cdef dict values = {}
+        cdef dict found = {}
+        for line in request.cookie_lines():
+            for piece in line.split(";"):
+                name, equals, text = piece.strip(" \t").partition("=")
+                if equals:
+                    found.setdefault(name, []).append(text)
+        for param in self.cookie_params:
+            if param.many_names:
+                try:
+                    value, _ = param.decoder([(name, texts[0]) for name, texts in found.items()])
+                except ValueError as error:
+                    faults = param.fault(faults, "", "style", str(error))
+                else:
+                    if value is not None:
+                        values[param.name] = value
+                continue
+            texts = found.get(param.name)
+            if texts is None:
+                continue
+            if param.split == REPEATED:
+                # `form` exploded joins with '&', which no client sends in a cookie; both readings are taken.
+                for text in "&".join([f"{param.name}={text}" for text in texts])[len(param.name) + 1:].split(
+                        f"&{param.name}="):
+                    raw = (<str>text).encode()
+                    faults = self.take_item(param, raw, len(raw), values, faults)
+                continue
+            raw = unquoted(texts[0]).encode()
+            faults = param.put(values, param.decode(raw, len(raw)), faults)
+        request.cookie_values = values
+        return self.finish(self.cookie_params, values, faults)
+
+    cdef object finish(self, tuple params, dict values, object faults):
+        """Fill in defaults, report what is missing, validate what is there (unless it is no value at all)."""
+        cdef Param param
+        cdef Py_ssize_t i
+        for i in range(PyTuple_GET_SIZE(params)):
+            if <object>PyTuple_GET_ITEM(params, i) is None:
+                continue
+            param = <Param>PyTuple_GET_ITEM(params, i)
+            if param.name not in values:
+                if param.has_default:
+                    # A handler may change the list or dict that it gets.
+                    values[param.name] = deepcopy(param.default) if param.mutable_default else param.default
+                elif param.required and not has_fault(faults, param):
+                    faults = param.fault(faults, "", "required", "is required")
+            elif param.schema is not None:
+                value = values[param.name]
+                if has_fault(faults, param) or (param.allow_empty and (value is None or value == "")):
+                    continue
+                if not param.schema.accepts(value):
+                    faults = param.schema.add_faults(faults, value, param.location, param.pointer)
+        return faults
+
+
+cdef bint has_fault(object faults, Param param):
+    """Whether something is wrong with the parameter already: one cause is reported once."""
+    if faults is None:
+        return False
+    for fault in faults:
+        if fault.location == param.location and (
+                fault.pointer == param.pointer or fault.pointer.startswith(param.pointer + "/")):
+            return True
+    return False
+
+
+cdef list raw_pairs(Request request):
+    """(decoded name, raw value) of each pair of the query."""
+    pairs = []
+    for piece in request.raw_query.split("&"):
+        if piece:
+            name, _, value = piece.partition("=")
+            raw = name.encode()
+            decoded = decode_text(raw, len(raw), True)
+            pairs.append((name if decoded is None else decoded, value))
+    return pairs
+
+
+cdef int add_text(dict values, str name, str text) except -1:
+    raw = text.encode()
+    return add_undeclared_named(values, name, raw, len(raw))
+
+
+cdef int add_undeclared(dict values, const char *name, Py_ssize_t name_length, const char *s,
+                        Py_ssize_t length) except -1:
+    return add_undeclared_named(values, name[:name_length].decode("utf-8", "replace"), s, length)
+
+
+cdef int add_undeclared_named(dict values, str name, const char *s, Py_ssize_t length) except -1:
+    """Pairs that no parameter declares are text, a list of texts when the name is repeated."""
+    text = decode_text(s, length, True)
+    if text is None:
+        text = latin1(s, length)
+    if name not in values:
+        values[name] = text
+    elif isinstance(values[name], list):
+        values[name].append(text)
+    else:
+        values[name] = [values[name], text]
+    return 0

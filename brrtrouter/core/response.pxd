@@ -1,0 +1,16 @@
+from brrtrouter.core.request cimport Request
+
+
+cdef class Response:
+    cdef public int status
+    cdef public object body
+    cdef public object headers
+    cdef public object media_type
+
+    cdef bint is_stream(self)
+
+
+cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body)
+cdef bytes encode_response(Request request, Response response)
+cdef bytes stream_head(Request request, Response response, bint chunked)
+cdef bytes prefix_for(int status, str media_type)

@@ -1,0 +1,200 @@
+"""`Response` and its encoding: one allocation for head and body, from pieces that are made once.
+
+Wire format: RFC 9112 sections 4 and 6, Date by RFC 9110 section 6.6.1.  Header fields that an application sets are
+checked here and nowhere else: a CR, LF or NUL in one raises and is never written (RFC 9110 5.5).
+"""
+
+import re
+from email.utils import formatdate
+from http import HTTPStatus
+
+import orjson
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdio cimport snprintf
+from libc.string cimport memcpy
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+
+from brrtrouter.core.request cimport Request
+
+from brrtrouter.errors import PROBLEMS, problem
+
+cdef object valid_name = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+cdef object invalid_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+# What the encoder itself writes.
+cdef frozenset OWN_FIELDS = frozenset({b"content-length", b"transfer-encoding", b"date", b"connection"})
+
+cdef dict phrases = {status.value: status.phrase for status in HTTPStatus}
+cdef dict prefixes = {}
+cdef bytes date_line = b""
+cdef long date_second = -1
+
+
+cdef bytes current_date():
+    """The Date field line, formatted once a second."""
+    global date_line, date_second
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
+    if now.tv_sec != date_second:
+        date_line = b"\r\nDate: " + formatdate(now.tv_sec, usegmt=True).encode()
+        date_second = now.tv_sec
+    return date_line
+
+
+cdef bytes prefix_for(int status, str media_type):
+    """Status line and Content-Type up to the value of Content-Length; made once for each pair."""
+    key = (status, media_type)
+    found = prefixes.get(key)
+    if found is None:
+        if not 200 <= status <= 599:
+            raise ValueError(f"{status} is no final HTTP status")
+        found = f"HTTP/1.1 {status} {phrases.get(status, '')}\r\n".encode()
+        if media_type is not None:
+            found += b"Content-Type: " + checked_value("Content-Type", media_type) + b"\r\n"
+        found += b"Content-Length: "
+        if len(prefixes) < 4096:  # media types come from the application, but it may compute them
+            prefixes[key] = found
+    return found
+
+
+cdef bytes checked_value(name, value):
+    raw = value.encode("latin-1") if isinstance(value, str) else bytes(value)
+    if invalid_value(raw):
+        raise ValueError(f"the value of the header field {name!r} has a control character")
+    return raw.strip(b" \t")
+
+
+cdef bytes field_lines(object headers):
+    """The application's own header fields, each checked, as they go on the wire after a first CR LF."""
+    lines = []
+    for name, value in headers.items() if hasattr(headers, "items") else headers:
+        raw = name.encode("latin-1") if isinstance(name, str) else bytes(name)
+        if not valid_name(raw):
+            raise ValueError(f"{name!r} is no name of a header field")
+        if raw.lower() in OWN_FIELDS:
+            raise ValueError(f"the header field {name!r} is set by the server")
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            lines.append(b"\r\n" + raw + b": " + checked_value(name, item if isinstance(item, bytes) else str(item)))
+    return b"".join(lines)
+
+
+cdef bytes connection_line(Request request):
+    if not request.keep_alive:
+        return b"\r\nConnection: close"
+    return b"\r\nConnection: keep-alive" if request.http_minor == 0 else b""
+
+
+cdef bytes assemble(bytes prefix, Py_ssize_t length, bytes lines, bytes body):
+    """prefix + digits of length (unless negative) + date + lines + empty line + body, in one allocation."""
+    cdef char digits[24]
+    cdef int count = snprintf(digits, 24, "%zd", length) if length >= 0 else 0
+    cdef bytes date = current_date()
+    cdef Py_ssize_t total = (PyBytes_GET_SIZE(prefix) + count + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(lines) + 4
+                             + PyBytes_GET_SIZE(body))
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, total)
+    cdef char *at = PyBytes_AS_STRING(out)
+    memcpy(at, PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
+    at += PyBytes_GET_SIZE(prefix)
+    memcpy(at, digits, count)
+    at += count
+    memcpy(at, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+    at += PyBytes_GET_SIZE(date)
+    memcpy(at, PyBytes_AS_STRING(lines), PyBytes_GET_SIZE(lines))
+    at += PyBytes_GET_SIZE(lines)
+    memcpy(at, b"\r\n\r\n", 4)
+    at += 4
+    memcpy(at, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+    return out
+
+
+cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body):
+    """An answer without header fields of its own."""
+    cdef bytes lines = b"" if request.keep_alive and request.http_minor == 1 else connection_line(request)
+    return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
+
+
+cdef bytes encode_response(Request request, Response response):
+    """The bytes of a response whose body is not a stream."""
+    cdef bytes body, lines
+    cdef object media_type = response.media_type
+    cdef int status = response.status
+    value = response.body
+    if value is None:
+        body = b""
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        body = bytes(value)
+        media_type = media_type or "application/octet-stream"
+    elif isinstance(value, str) and media_type is not None and not is_json(media_type):
+        body = (<str>value).encode()
+    else:
+        body = orjson.dumps(value)
+        media_type = media_type or "application/json"
+    lines = connection_line(request)
+    if response.headers:
+        lines += field_lines(response.headers)
+    prefix = prefix_for(status, media_type)
+    if status == 204 or status == 304:
+        # Neither has a body; a 204 has no Content-Length either (RFC 9110 8.6).
+        return assemble(status_line(status), -1, lines, b"")
+    return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
+
+
+cdef bytes status_line(int status):
+    return f"HTTP/1.1 {status} {phrases.get(status, '')}".encode()
+
+
+cdef bytes stream_head(Request request, Response response, bint chunked):
+    cdef bytes lines = connection_line(request)
+    if chunked:
+        lines += b"\r\nTransfer-Encoding: chunked"
+    if response.headers:
+        lines += field_lines(response.headers)
+    media_type = response.media_type or "application/octet-stream"
+    lines = b"\r\nContent-Type: " + checked_value("Content-Type", media_type) + lines
+    return assemble(status_line(response.status), -1, lines, b"")
+
+
+cdef bint is_json(str media_type):
+    essence = media_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or essence.endswith("+json")
+
+
+cdef class Response:
+    """An HTTP answer.
+
+    body: None, bytes, text, anything that JSON can express, or an asynchronous iterator of bytes or text, which is sent
+    as it comes.  headers: a mapping, or (name, value) pairs; a list of values repeats the field.  media_type: the
+    Content-Type; by default application/json for values and application/octet-stream for bytes.
+
+    Raises ValueError when it is encoded: a malformed header name or value, or one of the fields that the server sets
+    itself (Content-Length, Transfer-Encoding, Date, Connection).
+    """
+
+    def __init__(self, int status=200, body=None, headers=None, media_type=None):
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.media_type = media_type
+
+    cdef bint is_stream(self):
+        body = self.body
+        return body is not None and not isinstance(body, (dict, list, str, bytes, int)) and hasattr(body, "__aiter__")
+
+    def add_header(self, str name not None, value):
+        """Add a header field, keeping those of the same name."""
+        if self.headers is None:
+            self.headers = []
+        elif hasattr(self.headers, "items"):
+            self.headers = list(self.headers.items())
+        else:
+            self.headers = list(self.headers)
+        self.headers.append((name, value))
+
+    def __repr__(self):
+        return f"<Response {self.status}>"
+
+
+def problem_response(str slug not None, str detail not None, *, faults=(), extra=None, headers=None):
+    """The answer for a problem of `brrtrouter.errors.PROBLEMS` as application/problem+json (RFC 9457)."""
+    return Response(PROBLEMS[slug].status, orjson.dumps(problem(slug, detail, faults=faults, extra=extra)), headers,
+                    "application/problem+json")

@@ -1,0 +1,72 @@
+from brrtrouter.core.arguments cimport ArgumentParser, Schema
+from brrtrouter.core.csrc cimport brrt_head_limits
+from brrtrouter.core.matcher cimport Matcher
+from brrtrouter.core.request cimport Request
+from brrtrouter.core.response cimport Response
+
+cpdef enum Mode:
+    # How a callable that takes a request gives its result.
+    SYNC    # returns it
+    INLINE  # a coroutine function whose code never suspends: driven in place, without a Task
+    TASK    # a coroutine function that may suspend: runs in a Task
+
+
+cdef class Body:
+    cdef readonly bint required
+    cdef tuple content      # (essence, is JSON, Schema or None) in the order of precedence
+    cdef Schema json_schema
+    cdef bint plain_json    # `application/json` is declared: the common case needs no negotiation
+
+    cdef tuple choose(self, str content_type)
+
+
+cdef class Operation:
+    cdef readonly str method
+    cdef readonly str path
+    cdef readonly str handler
+    cdef readonly object model
+    cdef ArgumentParser parser
+    cdef Body request_body
+    cdef object security
+    cdef Mode security_mode
+    cdef object call
+    cdef Mode mode
+    cdef readonly int success_status
+    cdef dict media_types     # status -> media type of a plain result
+    cdef bytes json_prefix    # for a JSON result with the success status
+    cdef readonly Py_ssize_t max_body
+
+    cdef object media_type(self, int status)
+
+
+cdef class Service:
+    cdef readonly Matcher matcher
+    cdef readonly tuple operations
+    cdef readonly object limits
+    cdef brrt_head_limits head_limits
+    cdef readonly Py_ssize_t max_body
+    cdef readonly Py_ssize_t max_json_depth
+    cdef readonly int max_pipeline
+    cdef readonly unsigned chunk_extension_limit, trailer_limit
+    cdef readonly bint auto_options
+    cdef object around
+    cdef object around_factory
+    cdef Mode around_mode
+    cdef readonly object log_error
+
+    cdef int route(self, Request request) except -1
+    cdef object handle(self, Request request)
+    cdef object start(self, Request request)
+    cdef object after_security(self, Request request, Operation operation)
+    cdef object prepare(self, Request request, Operation operation)
+    cdef object read_body(self, Request request, Body body, object faults)
+    cdef object load_json(self, bytes raw)
+    cdef object invoke(self, Request request, Operation operation)
+    cdef object unrouted(self, Request request)
+    cdef str allow_line(self, unsigned bits)
+    cdef object finish(self, Request request, object result)
+    cdef Response failure(self, Request request)
+
+
+cdef object drive(object coroutine)
+cdef Response normalize(Request request, object result)

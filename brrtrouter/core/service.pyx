@@ -1,0 +1,441 @@
+"""`Service`: everything that is decided when an application starts, and the walk of one request through it.
+
+A service never changes; a reload makes another.  The order of checks is the one of docs/architecture.md:
+route (404, 405), size (413, in the protocol), security (401, 403), parameters (400), media type (415), body (400),
+middleware and handler, encoding.  Nothing here raises because of what a client sent: outcomes are results.
+"""
+
+import orjson
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.string cimport memcmp
+
+from brrtrouter.core.arguments cimport ArgumentParser, Schema
+from brrtrouter.core.csrc cimport (
+    BRRT_NO_MATCH,
+    BRRT_NO_METHOD,
+    BRRT_NO_SPACE,
+    BRRT_OK,
+    brrt_json_depth,
+    brrt_match,
+    brrt_matcher_method,
+    brrt_status,
+    brrt_status_text,
+)
+from brrtrouter.core.matcher cimport Matcher
+from brrtrouter.core.request cimport Request
+from brrtrouter.core.response cimport Response, encode_plain, encode_response, prefix_for
+
+from brrtrouter.core.response import problem_response
+from brrtrouter.errors import Fault
+
+cdef extern from "Python.h":
+    int PyIter_Send(object iterator, object value, PyObject **result) except -1
+
+cdef enum:
+    STACK_PATH = 1024
+    # A JSON text with fewer bytes than two for each level cannot be too deep.
+    BYTES_PER_LEVEL = 2
+    YIELDED = 1  # PYGEN_NEXT
+
+
+cdef object drive(object coroutine):
+    """The result of a coroutine that does not suspend, without a Task and without an exception for its result."""
+    cdef PyObject *result = NULL
+    cdef int state = PyIter_Send(coroutine, None, &result)
+    value = <object>result
+    Py_DECREF(value)
+    if state == YIELDED:
+        coroutine.close()
+        raise RuntimeError("a coroutine suspended although its code has nothing to wait for")
+    return value
+
+
+def run_inline(coroutine):
+    """Drive a coroutine that never suspends and return its result; RuntimeError when it does suspend."""
+    return drive(coroutine)
+
+
+cdef class Body:
+    """What an operation accepts as its body.
+
+    `content` is an iterable of (essence, schema) where essence is a media type or range in lower case, without
+    parameters, and schema a `brrtrouter.spec.schema.Schema` or None.
+    """
+
+    def __init__(self, bint required, content):
+        entries = [(essence, is_json(essence), None if schema is None else Schema(schema)) for essence, schema in content]
+        # Most specific first: type/subtype, type/*, */* (OpenAPI 3.1 section 4.8.14.1).
+        entries.sort(key=lambda entry: entry[0].count("*"))
+        self.required = required
+        self.content = tuple(entries)
+        self.plain_json = False
+        for essence, _, schema in entries:
+            if essence == "application/json":
+                self.plain_json = True
+                self.json_schema = schema
+
+    cdef tuple choose(self, str content_type):
+        """The entry for a Content-Type, None when none accepts it."""
+        essence = content_type.partition(";")[0].strip(" \t").lower()
+        for entry in self.content:
+            declared = entry[0]
+            if declared == essence or declared == "*/*" or (
+                    declared.endswith("/*") and essence.startswith(declared[:len(declared) - 1])):
+                return (essence, entry[2])
+        return None
+
+    @property
+    def accepts(self):
+        """The declared media types and ranges."""
+        return [entry[0] for entry in self.content]
+
+
+cdef bint is_json(str essence):
+    return essence == "application/json" or essence.endswith("+json")
+
+
+cdef class Operation:
+    """One operation with everything a request to it needs.
+
+    call: takes the request, gives the result as `mode` says.  security: None, or takes the request and gives None to
+    let it pass or a Response to refuse it, as `security_mode` says.  media_types: status -> media type of a plain
+    result.  parser None: the operation takes no parameters and no body (built-in endpoints).
+    """
+
+    def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
+                 security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1):
+        self.method = method
+        self.path = path
+        self.handler = handler
+        self.call = call
+        self.mode = mode
+        self.model = model
+        self.parser = parser
+        self.request_body = body
+        self.security = security
+        self.security_mode = security_mode
+        self.success_status = success_status
+        self.media_types = media_types or {}
+        self.max_body = max_body
+        self.json_prefix = prefix_for(success_status, self.media_types.get(success_status) or "application/json")
+
+    def replace(self, call, mode):
+        """The same operation with another handler."""
+        return Operation(
+            method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
+            parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
+            success_status=self.success_status, media_types=self.media_types, max_body=self.max_body)
+
+    @property
+    def suspends(self):
+        """Whether answering may take a Task."""
+        return self.mode == TASK or (self.security is not None and self.security_mode == TASK)
+
+    cdef object media_type(self, int status):
+        return self.media_types.get(status)
+
+    def __repr__(self):
+        return f"<Operation {self.method} {self.path} -> {self.handler}>"
+
+
+cdef class Service:
+    """Matcher, operations and limits, frozen.
+
+    matcher: its values are indices into `operations`.  limits: a `brrtrouter.config.Limits`.  around: None, or what
+    wraps the whole walk: takes the request and a callable for the rest, see `wrap`.  log_error: called with the request
+    while an exception of a handler is being handled.
+    """
+
+    def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True, around=None,
+                 around_mode=Mode.SYNC, log_error):
+        self.matcher = matcher
+        self.operations = tuple(operations)
+        self.limits = limits
+        self.head_limits.line = limits.request_line
+        self.head_limits.field = limits.header_field
+        self.head_limits.total = limits.head
+        self.head_limits.fields = limits.header_count
+        self.max_body = limits.body
+        self.max_json_depth = limits.json_depth
+        self.max_pipeline = limits.pipeline
+        self.chunk_extension_limit = limits.chunk_extensions
+        self.trailer_limit = limits.trailers
+        self.auto_options = auto_options
+        self.around = None if around is None else around(self.answer)
+        self.around_factory = around
+        self.around_mode = around_mode
+        self.log_error = log_error
+
+    def replace(self, operations):
+        """The same service with other operations for the same routes."""
+        return Service(self.matcher, operations, self.limits, auto_options=self.auto_options,
+                       around=self.around_factory, around_mode=self.around_mode, log_error=self.log_error)
+
+    cdef int route(self, Request request) except -1:
+        """Set `operation` and the captures, or `verdict`."""
+        cdef brrt_match found
+        cdef char scratch[STACK_PATH]
+        cdef char *heap = NULL
+        cdef const char *head = PyBytes_AS_STRING(request.head)
+        cdef const char *path = head + request.path_span.off
+        cdef Py_ssize_t length = request.path_span.len
+        cdef const char *query = head + request.query_span.off
+        cdef int method = brrt_matcher_method(self.matcher.frozen, head + request.method_span.off,
+                                              request.method_span.len)
+        cdef brrt_status status
+        if length == 0:
+            path = b"/"
+            length = 1
+        status = self.matcher.find(method, path, length, query, request.query_span.len, scratch, STACK_PATH, &found)
+        try:
+            if status == BRRT_NO_SPACE:
+                heap = <char *>PyMem_Malloc(length)
+                if heap == NULL:
+                    raise MemoryError
+                status = self.matcher.find(method, path, length, query, request.query_span.len, heap, length, &found)
+            if status == BRRT_OK:
+                request.operation = <object>PyTuple_GET_ITEM(
+                    self.operations, <object>PyTuple_GET_ITEM(self.matcher.values_, found.route))
+                if found.count:
+                    request.adopt_captures(&found, request.path_span.off)
+                return 0
+        finally:
+            PyMem_Free(heap)
+        request.verdict = status
+        request.allowed = found.allowed
+        return 0
+
+    def answer(self, Request request not None):
+        """Walk the request up to its result: a Response, a plain result, or a coroutine for one."""
+        return self.start(request)
+
+    cdef object handle(self, Request request):
+        """The encoded answer; or a streaming Response; or, with `request.suspended` set, a coroutine for a result."""
+        if self.around is None:
+            result = self.start(request)
+        else:
+            result = self.around(request)
+            if self.around_mode == TASK:
+                request.suspended = True
+        if request.suspended:
+            return result
+        return self.finish(request, result)
+
+    cdef object start(self, Request request):
+        cdef Operation operation
+        if request.operation is None:
+            return self.unrouted(request)
+        operation = <Operation>request.operation
+        if operation.security is None:
+            return self.after_security(request, operation)
+        if operation.security_mode == TASK:
+            request.suspended = True
+            return self.secure_later(request, operation)
+        try:
+            refusal = operation.security(request)
+        except BaseException:
+            return self.failure(request)
+        if refusal is not None:
+            return refusal
+        return self.after_security(request, operation)
+
+    async def secure_later(self, Request request, Operation operation):
+        try:
+            refusal = await operation.security(request)
+        except Exception:
+            return self.failure(request)
+        if refusal is not None:
+            return refusal
+        request.suspended = False
+        result = self.after_security(request, operation)
+        if request.suspended:
+            result = await result
+        request.suspended = True
+        return result
+
+    cdef object after_security(self, Request request, Operation operation):
+        refusal = self.prepare(request, operation)
+        if refusal is not None:
+            return refusal
+        return self.invoke(request, operation)
+
+    cdef object prepare(self, Request request, Operation operation):
+        """Decode and validate parameters and body.  None, or the Response that says what is wrong."""
+        cdef object faults = None
+        if operation.parser is None:
+            return None
+        faults = operation.parser.parse(request)
+        if operation.request_body is not None:
+            refusal = self.read_body(request, operation.request_body, faults)
+            if refusal is not None:
+                return refusal
+        elif faults is not None:
+            return problem_response("parameter-validation-failed", summary(faults), faults=faults)
+        return None
+
+    cdef object read_body(self, Request request, Body body, object faults):
+        cdef Schema schema = body.json_schema
+        cdef object content_type = None
+        cdef Py_ssize_t length = 0 if request.raw_body is None else PyBytes_GET_SIZE(request.raw_body)
+        cdef bint json = body.plain_json
+        cdef bint bad_parameters = faults is not None
+        if length == 0:
+            if body.required:
+                faults = (faults or []) + [Fault("body", "", "required", "a body is required")]
+        else:
+            if not json or not plain_json_type(request):
+                content_type = content_type_of(request, body)
+                entry = None if content_type is None else body.choose(content_type)
+                if bad_parameters and entry is None:
+                    return problem_response("parameter-validation-failed", summary(faults), faults=faults)
+                if entry is None or not utf8_charset(content_type):
+                    return unsupported(content_type, body)
+                schema = <Schema>entry[1]
+                json = is_json(entry[0])
+            if not json:
+                request.body = request.raw_body
+            else:
+                try:
+                    request.body = self.load_json(request.raw_body)
+                except ValueError as error:
+                    syntax = Fault("body", "", "syntax", str(error))
+                    return problem_response("parameter-validation-failed" if bad_parameters else "malformed-body",
+                                            "the body is not JSON" if not bad_parameters else summary(faults),
+                                            faults=(faults or []) + [syntax])
+                if schema is not None and not schema.accepts(request.body):
+                    faults = schema.add_faults(faults, request.body, "body", "")
+        if faults is None:
+            return None
+        return problem_response("parameter-validation-failed" if bad_parameters else "body-validation-failed",
+                                summary(faults), faults=faults)
+
+    cdef object load_json(self, bytes raw):
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(raw)
+        if length >= self.max_json_depth * BYTES_PER_LEVEL and <Py_ssize_t>brrt_json_depth(
+                PyBytes_AS_STRING(raw), length, self.max_json_depth) > self.max_json_depth:
+            raise ValueError(f"nested deeper than {self.max_json_depth} levels")
+        return orjson.loads(raw)
+
+    cdef object invoke(self, Request request, Operation operation):
+        if operation.mode == TASK:
+            request.suspended = True
+            return self.guarded(request, operation)
+        try:
+            if operation.mode == INLINE:
+                return drive(operation.call(request))
+            return operation.call(request)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            return self.failure(request)
+
+    async def guarded(self, Request request, Operation operation):
+        try:
+            return await operation.call(request)
+        except Exception:
+            return self.failure(request)
+
+    cdef object unrouted(self, Request request):
+        """404, 405 with Allow (RFC 9110 15.5.6), 400 for a malformed path, or the answer to OPTIONS (9.3.7)."""
+        cdef int status = request.verdict
+        if request.path == "*":
+            return Response(204, None, {"Allow": self.allow_line(<unsigned>-1)})
+        if status == BRRT_NO_MATCH:
+            return problem_response("not-found", "no operation has this path")
+        if status != BRRT_NO_METHOD:
+            return problem_response("bad-request", f"the path: {brrt_status_text(status).decode()}")
+        allow = {"Allow": self.allow_line(request.allowed)}
+        if self.auto_options and request.method == "OPTIONS":
+            return Response(204, None, allow)
+        return problem_response("method-not-allowed", f"the path does not have the method {request.method}",
+                                headers=allow)
+
+    cdef str allow_line(self, unsigned bits):
+        return ", ".join(sorted(self.matcher.methods_of(bits)))
+
+    cdef object finish(self, Request request, object result):
+        """Encode a result; a streaming Response stays as it is for the protocol to send."""
+        cdef Operation operation
+        cdef Response response
+        cdef Py_ssize_t size
+        try:
+            if type(result) is dict or type(result) is list:
+                operation = <Operation>request.operation
+                if operation.media_types.get(operation.success_status) is None:
+                    return encode_plain(request, operation.success_status, operation.json_prefix, orjson.dumps(result))
+            response = normalize(request, result)
+            if response.is_stream():
+                return response
+            return encode_response(request, response)
+        except Exception:
+            return encode_response(request, self.failure(request))
+
+    cdef Response failure(self, Request request):
+        """The answer when a handler, a provider or a middleware raised; the exception is being handled right now."""
+        self.log_error(request)
+        return problem_response("internal-error", "the server failed to answer this request",
+                                extra={"request_id": request.id})
+
+
+cdef Response normalize(Request request, object result):
+    """What a handler returned as a Response: itself, (status, value), a value, None for 204."""
+    cdef Operation operation
+    cdef int status
+    if isinstance(result, Response):
+        return <Response>result
+    if result is None:
+        return Response(204)
+    operation = <Operation>request.operation
+    status = operation.success_status
+    if PyTuple_CheckExact(result):
+        if PyTuple_GET_SIZE(result) != 2 or type(<object>PyTuple_GET_ITEM(result, 0)) is not int:
+            raise TypeError("a handler returned a tuple that is not (status, value)")
+        status, result = result
+        if isinstance(result, Response):
+            raise TypeError("a handler returned (status, Response); the status belongs into the Response")
+    return Response(status, result, None, operation.media_type(status) if result is not None else None)
+
+
+def to_response(Request request not None, result):
+    """The Response that a handler's result stands for: itself, `(status, value)`, a value, or None for 204.
+
+    Raises TypeError for a tuple of another form.
+    """
+    return normalize(request, result)
+
+
+cdef bint plain_json_type(Request request):
+    """Whether Content-Type is `application/json` to the letter."""
+    cdef int at = request.content_type
+    return at >= 0 and request.fields[at].value_len == 16 and memcmp(
+        PyBytes_AS_STRING(request.head) + request.fields[at].value_off, b"application/json", 16) == 0
+
+
+cdef object content_type_of(Request request, Body body):
+    """The Content-Type sent; without one the only type that is declared, None when that does not decide."""
+    if request.content_type >= 0:
+        return request.header("content-type")
+    if len(body.content) == 1 and "*" not in body.content[0][0]:
+        return body.content[0][0]
+    return None
+
+
+cdef bint utf8_charset(str content_type):
+    """JSON and text are read as UTF-8 (RFC 8259 8.1); another charset is another media type."""
+    _, found, rest = content_type.lower().partition("charset=")
+    return not found or rest.partition(";")[0].strip(' \t"') in ("utf-8", "utf8", "us-ascii")
+
+
+cdef object unsupported(object content_type, Body body):
+    accepts = ", ".join(body.accepts)
+    sent = "the body has no Content-Type" if content_type is None else f"the body is {content_type}"
+    return problem_response("unsupported-media-type", f"{sent}; accepted: {accepts}", headers={"Accept": accepts})
+
+
+cdef str summary(list faults):
+    return "1 value is not valid" if len(faults) == 1 else f"{len(faults)} values are not valid"

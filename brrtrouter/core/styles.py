@@ -1,0 +1,239 @@
+"""Decoders for the parameter styles that are rare on the wire: label, matrix, objects in every style, and JSON content.
+
+The common ones are decoded in `arguments.pyx`.  Everything here follows the same two rules: split on the raw delimiter
+first and percent-decode each piece once; '+' is a space only in a query.  A decoder raises ValueError with words for the
+client.  Sources: OpenAPI 3.1 section 4.8.12.6 (style examples), RFC 6570 section 3.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import orjson
+
+Cast = Callable[[str, tuple[str, ...]], Any]
+TextDecoder = Callable[[str], Any]
+Pairs = list[tuple[str, str]]
+PairsDecoder = Callable[[Pairs], tuple[Any, Pairs]]
+
+
+class ParameterLike(Protocol):
+    """What a decoder needs to know; `brrtrouter.spec.model.Parameter` has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def style(self) -> str: ...
+    @property
+    def explode(self) -> bool: ...
+    @property
+    def shape(self) -> str: ...
+    @property
+    def types(self) -> tuple[str, ...]: ...
+    @property
+    def properties(self) -> Mapping[str, tuple[str, ...]]: ...
+    @property
+    def additional(self) -> bool: ...
+
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DELIMITERS = {
+    "spaceDelimited": re.compile(r"%20|\+| "),
+    "pipeDelimited": re.compile(r"%7[Cc]|\|"),
+}
+_COMMA = re.compile(",")
+
+
+def _unescape(text: str, location: str) -> str:
+    """One piece of text as it was meant; header values are never escaped."""
+    if location == "header":
+        return text.strip(" \t")
+    if _BAD_ESCAPE.search(text):
+        raise ValueError("has a percent sign that is not followed by two hexadecimal digits")
+    if location == "query":
+        text = text.replace("+", " ")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 after percent-decoding") from None
+
+
+class _Members:
+    """Turns (raw name, raw value) pairs into a dict with every member cast to its declared type."""
+
+    def __init__(self, parameter: ParameterLike, cast: Cast) -> None:
+        self._location = parameter.location
+        self._properties = parameter.properties
+        self._types = parameter.types or ("string",)
+        self._cast = cast
+
+    def value(self, name: str, raw: str) -> Any:
+        try:
+            return self._cast(_unescape(raw, self._location), self._properties.get(name, self._types))
+        except ValueError as error:
+            raise ValueError(f"member {name!r}: {error}") from None
+
+    def collect(self, pairs: Pairs) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for raw_name, raw in pairs:
+            name = _unescape(raw_name, self._location)
+            if name in members:
+                raise ValueError(f"member {name!r} is given more than once")
+            members[name] = self.value(name, raw)
+        return members
+
+
+def _alternating(pieces: list[str]) -> Pairs:
+    if len(pieces) % 2:
+        raise ValueError("has a member name without a value")
+    return list(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _assignments(pieces: list[str]) -> Pairs:
+    pairs = []
+    for piece in pieces:
+        name, equals, value = piece.partition("=")
+        if not equals:
+            raise ValueError("has a member without '='")
+        pairs.append((name, value))
+    return pairs
+
+
+def _content(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    def decode(text: str) -> Any:
+        try:
+            return orjson.loads(_unescape(text, parameter.location))
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"is not JSON: {error}") from None
+
+    return decode
+
+
+def _pieces_decoder(parameter: ParameterLike, cast: Cast) -> Callable[[list[str]], Any]:
+    """From the pieces of an array or object to its value."""
+    if parameter.shape == "array":
+        return lambda pieces: [cast(_unescape(piece, parameter.location), parameter.types) for piece in pieces]
+    members = _Members(parameter, cast)
+    split = _assignments if parameter.explode and parameter.style in ("simple", "label", "matrix") else _alternating
+    return lambda pieces: members.collect(split(pieces))
+
+
+def _separated(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    """simple and form without names, spaceDelimited, pipeDelimited."""
+    delimiter = _DELIMITERS.get(parameter.style, _COMMA)
+    decode_pieces = _pieces_decoder(parameter, cast)
+    return lambda text: decode_pieces(delimiter.split(text) if text else [])
+
+
+def _label(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    decode_pieces = None if parameter.shape == "scalar" else _pieces_decoder(parameter, cast)
+    separator = "." if parameter.explode else ","
+
+    def decode(text: str) -> Any:
+        if not text.startswith("."):
+            raise ValueError("does not start with '.', as style label demands")
+        rest = text[1:]
+        if decode_pieces is None:
+            return cast(_unescape(rest, parameter.location), parameter.types)
+        return decode_pieces(rest.split(separator) if rest else [])
+
+    return decode
+
+
+def _matrix(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    decode_pieces = None if parameter.shape == "scalar" else _pieces_decoder(parameter, cast)
+    name = parameter.name
+
+    def own_value(piece: str) -> str:
+        found, _, value = piece.partition("=")
+        if _unescape(found, parameter.location) != name:
+            raise ValueError(f"has {found!r} where style matrix demands ';{name}='")
+        return value
+
+    def decode(text: str) -> Any:
+        if not text.startswith(";"):
+            raise ValueError("does not start with ';', as style matrix demands")
+        pieces = text[1:].split(";")
+        if decode_pieces is not None and parameter.explode:
+            named = parameter.shape == "array"
+            return decode_pieces([own_value(piece) for piece in pieces] if named else pieces)
+        if len(pieces) != 1:
+            raise ValueError("has more than one value")
+        value = own_value(pieces[0])
+        if decode_pieces is None:
+            return cast(_unescape(value, parameter.location), parameter.types)
+        return decode_pieces(value.split(",") if value else [])
+
+    return decode
+
+
+def _scalar_text(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    """A style that has no meaning for the shape: the text is one value."""
+    return lambda text: cast(_unescape(text, parameter.location), parameter.types or ("string",))
+
+
+def _exploded_form(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
+    """Every declared member is a pair of its own; with additional properties, so is every unclaimed pair."""
+    members = _Members(parameter, cast)
+
+    def decode(pairs: Pairs) -> tuple[Any, Pairs]:
+        mine = [pair for pair in pairs if pair[0] in parameter.properties or parameter.additional]
+        if not mine:
+            return None, pairs
+        rest = [pair for pair in pairs if not (pair[0] in parameter.properties or parameter.additional)]
+        collected: dict[str, Any] = {}
+        for name, raw in mine:
+            if name in collected:
+                raise ValueError(f"member {name!r} is given more than once")
+            collected[name] = members.value(name, raw)
+        return collected, rest
+
+    return decode
+
+
+def _deep_object(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
+    members = _Members(parameter, cast)
+    prefix = parameter.name + "["
+
+    def decode(pairs: Pairs) -> tuple[Any, Pairs]:
+        collected: dict[str, Any] = {}
+        rest = []
+        for name, raw in pairs:
+            member = name[len(prefix) : -1]
+            if not (name.startswith(prefix) and name.endswith("]")) or "[" in member or "]" in member:
+                rest.append((name, raw))
+                continue
+            if member in collected:
+                raise ValueError(f"member {member!r} is given more than once")
+            collected[member] = members.value(member, raw)
+        return (collected or None), rest
+
+    return decode
+
+
+def decoder_for(parameter: ParameterLike, cast: Cast) -> tuple[TextDecoder | PairsDecoder, bool]:
+    """The decoder of a parameter that `arguments.pyx` does not decode itself, and whether it takes named pairs.
+
+    A text decoder gets the raw text of the one value.  A pairs decoder gets (decoded name, raw value) pairs that no
+    other parameter has claimed and gives the value (None when there is none) and the pairs it left.
+    `cast(text, types)` raises ValueError when the text is of none of the types.
+    """
+    if parameter.shape == "content":
+        return _content(parameter, cast), False
+    if parameter.style in _BY_STYLE:
+        return _BY_STYLE[parameter.style](parameter, cast), False
+    if parameter.shape == "object":
+        if parameter.style == "deepObject":
+            return _deep_object(parameter, cast), True
+        if parameter.style == "form" and parameter.explode:
+            return _exploded_form(parameter, cast), True
+        return _separated(parameter, cast), False
+    return _scalar_text(parameter, cast), False
+
+
+_BY_STYLE: dict[str, Callable[[ParameterLike, Cast], TextDecoder]] = {"label": _label, "matrix": _matrix}

@@ -1,0 +1,147 @@
+"""The built-in endpoints: health, the OpenAPI document in both formats, and the documentation pages.
+
+They are handlers like any other, so that everything that wraps operations wraps them too.  Assets are bundled with the
+package: the documentation works without any other host.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Protocol
+
+import orjson
+
+from brrtrouter.config import Endpoints
+from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response, problem_response
+
+YAML_MEDIA_TYPE = "application/yaml"  # RFC 9512
+# Writing YAML is slow; above this size the JSON text is sent, which is YAML too.
+YAML_DUMP_LIMIT = 256 * 1024
+# The page runs only its own scripts; requests may go to any server that the document names.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src *; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".png": "image/png",
+}
+
+
+class Document(Protocol):
+    """What is served of a specification; `brrtrouter.spec.model.Specification` has it."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def document(self) -> Mapping[str, Any]: ...
+    @property
+    def raw(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A built-in endpoint: answers GET and HEAD on its path."""
+
+    path: str
+    name: str
+    call: Callable[[Request], Response]
+
+
+def endpoints(settings: Endpoints, specification: Document) -> Iterator[Endpoint]:
+    """The endpoints that are switched on."""
+    if settings.health is not None:
+        yield Endpoint(settings.health, "health", _health)
+    document = _OpenApi(specification)
+    if settings.openapi_json is not None:
+        yield Endpoint(settings.openapi_json, "openapi_json", document.as_json)
+    if settings.openapi_yaml is not None:
+        yield Endpoint(settings.openapi_yaml, "openapi_yaml", document.as_yaml)
+    shown = settings.openapi_json or settings.openapi_yaml
+    if settings.docs is not None and shown is not None:
+        base = settings.docs.rstrip("/")
+        docs = _Docs(base, shown, specification.title)
+        yield Endpoint(base or "/", "docs", docs.page if not base else docs.redirect)
+        if base:
+            yield Endpoint(f"{base}/", "docs_page", docs.page)
+        yield Endpoint(f"{base}/{{asset}}", "docs_asset", docs.asset)
+
+
+def _health(request: Request) -> Response:
+    return Response(200, {"status": "ok"}, {"Cache-Control": "no-store"})
+
+
+class _OpenApi:
+    """The document as it was read where the format fits, else converted once."""
+
+    def __init__(self, specification: Document) -> None:
+        raw = specification.raw
+        self._is_json = raw is not None and raw.lstrip()[:1] == b"{"
+        self._document = specification.document
+        self._json = raw if self._is_json else None
+        self._yaml = raw if not self._is_json else None
+
+    def as_json(self, request: Request) -> Response:
+        return Response(200, self._json_bytes(), None, "application/json")
+
+    def as_yaml(self, request: Request) -> Response:
+        if self._yaml is None:
+            self._yaml = self._dump()
+        return Response(200, self._yaml, None, YAML_MEDIA_TYPE)
+
+    def _json_bytes(self) -> bytes:
+        if self._json is None:
+            self._json = orjson.dumps(self._document)
+        return self._json
+
+    def _dump(self) -> bytes:
+        text = self._json_bytes()
+        if len(text) > YAML_DUMP_LIMIT:
+            return text
+        import yaml
+
+        # A round trip through JSON leaves no aliases and no types that YAML would tag.
+        dumped: bytes = yaml.dump(orjson.loads(text), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True,
+                                  encoding="utf-8")
+        return dumped
+
+
+class _Docs:
+    """The documentation page and its files."""
+
+    def __init__(self, base: str, document_url: str, title: str) -> None:
+        self._base = base
+        self._folder = files("brrtrouter.dispatch") / "assets" / "docs"
+        self._names = frozenset(entry.name for entry in self._folder.iterdir() if entry.is_file())
+        self._cache: dict[str, bytes] = {}
+        self._words = {"__OPENAPI_URL__": html.escape(document_url), "__TITLE__": html.escape(title)}
+
+    def redirect(self, request: Request) -> Response:
+        """The page names its files relative to itself, so it lives below a slash."""
+        return Response(308, None, {"Location": f"{self._base.rpartition('/')[2]}/"})
+
+    def page(self, request: Request) -> Response:
+        if "" not in self._cache:
+            page = (self._folder / "index.html").read_text(encoding="utf-8")
+            # One pass, so that a title that holds a placeholder stays what it is.
+            words = re.compile("|".join(self._words))
+            self._cache[""] = words.sub(lambda match: self._words[match[0]], page).encode()
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
+        return Response(200, self._cache[""], headers, _TYPES[".html"])
+
+    def asset(self, request: Request) -> Response:
+        name = request.path_params["asset"]
+        suffix = "." + name.rpartition(".")[2]
+        if name not in self._names or suffix not in _TYPES or name == "index.html":
+            return problem_response("not-found", "the documentation has no such file")
+        if name not in self._cache:
+            self._cache[name] = (self._folder / name).read_bytes()
+        headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+        return Response(200, self._cache[name], headers, _TYPES[suffix])

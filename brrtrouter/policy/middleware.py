@@ -1,0 +1,125 @@
+"""Middleware: what happens before and after a handler, folded into one callable when the application starts.
+
+A middleware is any object with one or more of
+
+* `before(request)`: None to go on, anything else is the answer (a Response, a value, `(status, value)`);
+* `after(request, response)`: sees the Response on its way out; None keeps it, a Response replaces it;
+* `around(request, call_next)`: an `async def` that awaits `call_next(request)` for the Response;
+
+each may be `def` or `async def` (`around` is always `async def`), and optionally
+
+* `applies(operation)`: False leaves it out of that operation, at no cost (`brrtrouter.spec.model.Operation`);
+* `everything = True`: it wraps the whole walk of the request, refusals, 404 and built-in endpoints included.  Otherwise
+  it runs between validation and handler.
+
+The first in the list is the outermost: its `before` runs first, its `after` last.  When a `before` answers, the handler
+and the middleware inside of it do not run, and `after` of the same and of outer middleware still does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response
+from brrtrouter.core.service import Mode, run_inline, to_response
+from brrtrouter.dispatch.kinds import mode_of
+from brrtrouter.errors import HandlerError
+
+Call = Callable[[Request], Any]
+HOOKS = ("before", "after", "around")
+
+
+class Middleware(Protocol):
+    """Documented above; every member is optional, so nothing is declared here but the name."""
+
+
+def check_middleware(middleware: object) -> None:
+    """Raise HandlerError when an object has none of the hooks, or one that is not callable."""
+    hooks = [name for name in HOOKS if hasattr(middleware, name)]
+    name = type(middleware).__name__
+    if not hooks:
+        raise HandlerError(f"the middleware {name} has none of {', '.join(HOOKS)}")
+    for hook in hooks:
+        if not callable(getattr(middleware, hook)):
+            raise HandlerError(f"{hook} of the middleware {name} is not callable")
+    if "around" in hooks and mode_of(getattr(middleware, "around")) is Mode.SYNC:  # noqa: B009
+        raise HandlerError(f"around of the middleware {name} is not an async def")
+
+
+def wraps_everything(middleware: object) -> bool:
+    """Whether a middleware sees every answer."""
+    return bool(getattr(middleware, "everything", False))
+
+
+def applies_to(middleware: object, operation: object) -> bool:
+    """Whether a middleware is part of an operation's chain."""
+    applies = getattr(middleware, "applies", None)
+    return applies is None or bool(applies(operation))
+
+
+def fold(call: Call, mode: Mode, middlewares: Iterable[object]) -> tuple[Call, Mode]:
+    """Wrap `call` in the middlewares, the first outermost; gives the callable and how it gives its result."""
+    for middleware in reversed(list(middlewares)):
+        call, mode = _wrap(call, mode, middleware)
+    return call, mode
+
+
+def _wrap(call: Call, mode: Mode, middleware: object) -> tuple[Call, Mode]:
+    around = getattr(middleware, "around", None)
+    if around is not None:
+        call, mode = _around(call, around), Mode.TASK
+    before = getattr(middleware, "before", None)
+    after = getattr(middleware, "after", None)
+    if before is None and after is None:
+        return call, mode
+    hooks = [hook for hook in (before, after) if hook is not None]
+    if mode is Mode.TASK or any(mode_of(hook) is Mode.TASK for hook in hooks):
+        return _async_hooks(call, before, after), Mode.TASK
+    return _sync_hooks(_plain(call, mode), _maybe_plain(before), _maybe_plain(after)), Mode.SYNC
+
+
+def _plain(call: Callable[..., Any], mode: Mode) -> Callable[..., Any]:
+    """A coroutine function that never suspends as a plain function."""
+    if mode is not Mode.INLINE:
+        return call
+    return lambda *args: run_inline(call(*args))
+
+
+def _maybe_plain(hook: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    return None if hook is None else _plain(hook, mode_of(hook))
+
+
+async def _settled(value: Any) -> Any:
+    return await value if hasattr(value, "__await__") else value
+
+
+def _around(call: Call, around: Callable[..., Any]) -> Call:
+    async def call_next(request: Request) -> Response:
+        return to_response(request, await _settled(call(request)))
+
+    async def layer(request: Request) -> Response:
+        return to_response(request, await around(request, call_next))
+
+    return layer
+
+
+def _sync_hooks(call: Call, before: Callable[..., Any] | None, after: Callable[..., Any] | None) -> Call:
+    def layer(request: Request) -> Response:
+        answer = None if before is None else before(request)
+        response = to_response(request, call(request) if answer is None else answer)
+        replaced = None if after is None else after(request, response)
+        return response if replaced is None else to_response(request, replaced)
+
+    return layer
+
+
+def _async_hooks(call: Call, before: Callable[..., Any] | None, after: Callable[..., Any] | None) -> Call:
+    async def layer(request: Request) -> Response:
+        answer = None if before is None else await _settled(before(request))
+        response = to_response(request, await _settled(call(request)) if answer is None else answer)
+        replaced = None if after is None else await _settled(after(request, response))
+        return response if replaced is None else to_response(request, replaced)
+
+    return layer

@@ -1,0 +1,222 @@
+"""OpenAPI schemas to JSON Schema 2020-12: one self-contained document per schema.
+
+Every `$ref` that a schema reaches, in whatever file, becomes an entry of `$defs`; the keywords of the 3.0 dialect
+become those of 2020-12; what has no say in validity (titles, examples, `x-`...) is left out.  A translated
+schema keeps the paths of the original, so that a failed path can be followed in the original document.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal
+
+from brrtrouter.errors import BrrtError
+from brrtrouter.spec.grammar import FIELDS
+from brrtrouter.spec.patterns import spell_out
+from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
+
+Direction = Literal["request", "response"]
+
+
+class SchemaCompileError(BrrtError, ValueError):
+    """A schema that cannot be used for validation: `pointer` is its place, `reason` what is wrong with it."""
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        self.pointer = pointer
+        self.reason = reason
+        super().__init__(f"the schema at {pointer or '/'} cannot be used: {reason}")
+
+
+# Keywords that mean the same in every dialect and hold no schemas.
+_PLAIN: Final = frozenset(
+    {
+        *("type", "enum", "const", "multipleOf", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"),
+        *("maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains"),
+        *("maxProperties", "minProperties", "required", "dependentRequired", "format"),
+    }
+)
+_SCHEMAS: Final = {name: f.many for name, f in FIELDS["schema"].items() if name not in ("$defs", "contentSchema")}
+_REFERENCES: Final = ("$ref", "$dynamicRef")
+_UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9_.\-]")
+
+# Formats of the OpenAPI registry that bound a number.
+INTEGER_FORMATS: Final[dict[str, tuple[int, int]]] = {
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+}
+
+
+class Bundler:
+    """Makes the bundles for one direction; fragments are translated once and shared by all bundles."""
+
+    def __init__(self, files: Files, direction: Direction) -> None:
+        self.files = files
+        self.old = files.dialect == "3.0"
+        # OpenAPI 3.0.3 section 4.7.24.2: a required readOnly property is required in responses only, and reverse.
+        self.exempt = {"request": "readOnly", "response": "writeOnly"}[direction] if self.old else ""
+        self._names: dict[int, str] = {}
+        self._nodes: dict[str, Node] = {}
+        self._fragments: dict[str, tuple[Any, tuple[str, ...]]] = {}
+
+    def bundle(self, node: Node) -> Any:
+        """The schema at `node` and all that it refers to as one 2020-12 schema.  Raises `SchemaCompileError`."""
+        needed: list[str] = []
+        try:
+            root = self._translate(node, needed)
+            definitions: dict[str, Any] = {}
+            while needed:
+                name = needed.pop()
+                if name not in definitions:
+                    definitions[name], more = self._fragment(name)
+                    needed += more
+        except ReferenceProblem as problem:
+            raise SchemaCompileError(node.place, str(problem)) from None
+        except RecursionError:
+            raise SchemaCompileError(node.place, "it is nested too deeply") from None
+        return {**root, "$defs": definitions} if definitions else root
+
+    def _fragment(self, name: str) -> tuple[Any, tuple[str, ...]]:
+        known = self._fragments.get(name)
+        if known is None:
+            needed: list[str] = []
+            schema = self._translate(self._nodes[name], needed)
+            known = self._fragments[name] = (schema, tuple(needed))
+        return known
+
+    def _local(self, node: Node, keyword: str, needed: list[str]) -> str:
+        reference = node.value[keyword]
+        if not isinstance(reference, str):
+            raise ReferenceProblem(f"{keyword} has to be a string")
+        target = self.files.resolve(reference, node.resource)
+        if not isinstance(target.value, (dict, bool)):
+            raise ReferenceProblem(f"{reference!r} is no schema")
+        # `true` and `false` have no identity of their own, but nothing distinguishes two of them either.
+        name = self._names.get(id(target.value))
+        if name is None:
+            stem = _UNNAMEABLE.sub("_", target.pointer.rpartition("/")[2]) or "root"
+            name = stem
+            while name in self._nodes:
+                name = f"{stem}_{len(self._nodes)}"
+            self._names[id(target.value)] = name
+            self._nodes[name] = target
+        needed.append(name)
+        return f"#/$defs/{name}"
+
+    def _translate(self, node: Node, needed: list[str]) -> Any:
+        value = node.value
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, dict):
+            raise SchemaCompileError(node.place, "a schema has to be an object")
+        node = self.files.enter(node)
+        if self.old and "$ref" in value:
+            return {"$ref": self._local(node, "$ref", needed)}
+        schema: dict[str, Any] = {}
+        for keyword, item in value.items():
+            many = _SCHEMAS.get(keyword)
+            if many == "one":
+                schema[keyword] = self._translate(node.child(keyword), needed)
+            elif many is not None:
+                inner = node.child(keyword)
+                if many == "map" and isinstance(item, dict):
+                    members: Any = {}
+                    for name in item:
+                        if name == "$ref" and isinstance(item[name], str):
+                            continue
+                        members[name] = self._translate(inner.child(name), needed)
+                elif many == "list" and isinstance(item, list):
+                    members = []
+                    for at in range(len(item)):
+                        members.append(self._translate(inner.child(at), needed))
+                else:
+                    wanted = "an object" if many == "map" else "a list"
+                    raise SchemaCompileError(inner.place, f"{keyword} has to be {wanted}")
+                schema[keyword] = members
+            elif keyword in _PLAIN:
+                schema[keyword] = item
+            elif keyword in _REFERENCES:
+                local = self._local(node, keyword, needed)
+                if schema.setdefault("$ref", local) != local:
+                    schema.setdefault("allOf", []).append({"$ref": local})
+        _repair(schema)
+        if "pattern" in schema or "patternProperties" in schema:
+            spell_out(schema)
+        if self.old:
+            self._modernise(node, schema)
+        if "format" in schema:
+            _bound(schema)
+        return schema
+
+    def _modernise(self, node: Node, schema: dict[str, Any]) -> None:
+        """Apply what the 3.0 dialect says otherwise than 2020-12 (OpenAPI 3.0.4 section 4.7.24)."""
+        kind = schema.get("type")
+        # `nullable` widens `type` and nothing else: an enum still has to list null.
+        if node.value.get("nullable") is True and isinstance(kind, str) and kind != "null":
+            schema["type"] = [kind, "null"]
+        required = schema.get("required")
+        if isinstance(required, list):
+            schema["required"] = [name for name in required if not self._exempted(node, name)]
+
+    def _exempted(self, node: Node, name: Any) -> bool:
+        return any(self._flagged(place) for place in self._places(node, name))
+
+    def _places(self, node: Node, name: Any) -> list[Node]:
+        """Where the property `name` is described: in the schema itself and in the branches of its `allOf`."""
+        found: list[Node] = []
+        todo, budget = [node], MAX_CHAIN
+        while todo and budget:
+            budget -= 1
+            here = self.files.follow(todo.pop())
+            if not isinstance(here.value, dict):
+                continue
+            properties = here.value.get("properties")
+            if isinstance(properties, dict) and isinstance(name, str) and name in properties:
+                found.append(here.child("properties").child(name))
+            if isinstance(here.value.get("allOf"), list):
+                branches = here.child("allOf")
+                todo += [branches.child(at) for at in range(len(branches.value))]
+        return found
+
+    def _flagged(self, node: Node) -> bool:
+        todo, budget = [node], MAX_CHAIN
+        while todo and budget:
+            budget -= 1
+            here = self.files.follow(todo.pop())
+            if not isinstance(here.value, dict):
+                continue
+            if here.value.get(self.exempt) is True:
+                return True
+            if isinstance(here.value.get("allOf"), list):
+                branches = here.child("allOf")
+                todo += [branches.child(at) for at in range(len(branches.value))]
+        return False
+
+
+def _repair(schema: dict[str, Any]) -> None:
+    """Read what means one thing only, although 2020-12 writes it otherwise.
+
+    A boolean beside a bound is how 3.0 makes the bound exclusive; in later documents `check.py` warns about it,
+    and about names repeated in `required`.
+    """
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        flag = schema.get(exclusive)
+        if isinstance(flag, bool):
+            del schema[exclusive]
+            if flag and bound in schema:
+                schema[exclusive] = schema.pop(bound)
+    required = schema.get("required")
+    if isinstance(required, list) and all(isinstance(name, str) for name in required):
+        schema["required"] = list(dict.fromkeys(required))
+
+
+def _bound(schema: dict[str, Any]) -> None:
+    """Make `format: int32` and its like assertions: bounds bind numbers only, so text stays untouched."""
+    name = schema["format"]
+    if not isinstance(name, str) or name not in INTEGER_FORMATS:
+        return
+    del schema["format"]
+    lowest, highest = INTEGER_FORMATS[name]
+    for keyword, bound, choose in (("minimum", lowest, max), ("maximum", highest, min)):
+        own = schema.get(keyword, bound)
+        if isinstance(own, (int, float)) and not isinstance(own, bool):
+            schema[keyword] = choose(own, bound)

@@ -1,0 +1,98 @@
+"""Request bodies, responses and their media types (OpenAPI 3.1 sections 4.8.13, 4.8.14 and 4.8.17)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from brrtrouter.spec.bundle import Direction
+from brrtrouter.spec.model import MISSING, MediaType, RequestBody, Response
+from brrtrouter.spec.parameters import says_something
+from brrtrouter.spec.reference import Node, ReferenceProblem
+from brrtrouter.spec.report import Report, member, members, text
+from brrtrouter.spec.schema import SchemaSet
+
+_STATUS: Final = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
+_MEDIA_TYPE: Final = re.compile(r"[^\s/;]+/[^\s/;]+")
+
+
+class ContentReader:
+    """Builds each Request Body, Response and content map once, however many operations refer to it."""
+
+    def __init__(self, report: Report, schemas: SchemaSet) -> None:
+        self.report = report
+        self.schemas = schemas
+        self.files = schemas.files
+        self._bodies: dict[int, RequestBody] = {}
+        self._responses: dict[int, tuple[str, tuple[MediaType, ...]]] = {}
+
+    def body(self, node: Node | None) -> RequestBody | None:
+        """The Request Body Object at `node`."""
+        found = self._object(node)
+        if found is None:
+            return None
+        known = self._bodies.get(id(found.value))
+        if known is None:
+            required = found.value.get("required", False)
+            if not isinstance(required, bool):
+                self.report.error("WrongType", found.child("required"), "required has to be a boolean")
+            if "content" not in found.value:
+                self.report.warning("MissingContent", found, "a request body needs content; no body is expected")
+            known = RequestBody(required is True, self._content(member(found, "content"), "request"))
+            self._bodies[id(found.value)] = known
+        return known
+
+    def responses(self, node: Node | None) -> tuple[Response, ...]:
+        """The Responses Object at `node`, in the order of the document."""
+        found: dict[str, Response] = {}
+        for status, item in members(node):
+            name = status.upper() if status != "default" else status
+            if not _STATUS.fullmatch(name):
+                message = f"{status[:80]!r} is no status: 100 to 599, 1XX to 5XX or default"
+                self.report.error("InvalidStatus", item, message)
+                continue
+            if name != status:
+                self.report.warning("InvalidStatus", item, f"{status!r} is read as {name!r}")
+            response = self._object(item)
+            if response is None:
+                continue
+            known = self._responses.get(id(response.value))
+            if known is None:
+                content = self._content(member(response, "content"), "response")
+                known = self._responses[id(response.value)] = (text(response.value.get("description")), content)
+            found[name] = Response(name, *known)
+        return tuple(found.values())
+
+    def _object(self, node: Node | None) -> Node | None:
+        """The object behind a reference; None for what `check.py` has reported already."""
+        if node is None:
+            return None
+        try:
+            node = self.files.follow(node)
+        except ReferenceProblem:
+            return None
+        return node if isinstance(node.value, dict) else None
+
+    def _content(self, node: Node | None, direction: Direction) -> tuple[MediaType, ...]:
+        found = []
+        for name, item in members(node):
+            essence = name.partition(";")[0].strip().lower()
+            if not _MEDIA_TYPE.fullmatch(essence):
+                self.report.warning("InvalidMediaType", item, f"{name[:80]!r} is no media type; nothing can match it")
+            media = self._object(item)
+            if media is None:
+                continue
+            schema = member(media, "schema")
+            handle = self.schemas.schema(schema, direction) if schema and says_something(schema.value) else None
+            found.append(MediaType(name.lower(), essence, handle, self._example(media)))
+        return tuple(found)
+
+    def _example(self, media: Node) -> Any:
+        if "example" in media.value:
+            return media.value["example"]
+        for _, item in members(member(media, "examples")):
+            example = self._object(item)
+            for field in ("value", "dataValue") if example else ():
+                if example and field in example.value:
+                    return example.value[field]
+        return MISSING

@@ -1,0 +1,243 @@
+"""Tools for tests of applications: a client without sockets, and a server that is ready when you get it.
+
+`TestClient` drives the very protocol that serves sockets, so a test sees the same bytes: head parsing, limits, routing,
+validation, encoding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import httptools
+import orjson
+import uvloop
+
+from brrtrouter.app import App
+from brrtrouter.core.protocol import Endpoint, HttpProtocol
+from brrtrouter.core.request import Headers
+from brrtrouter.server.handle import Server
+
+Fields = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+class TestResponse:
+    """What came back: `status`, `reason`, `headers` (any case), `content`, and the raw bytes as `raw`."""
+
+    __test__ = False
+
+    def __init__(self, raw: bytes, method: str) -> None:
+        self.raw = raw
+        self.headers = Headers()
+        self.reason = ""
+        self.content = b""
+        self.complete = False
+        parser = httptools.HttpResponseParser(self)
+        head = method == "HEAD"
+        # A parser of responses cannot know that a request was HEAD: there the body ends with the head.
+        parser.feed_data(raw[: raw.index(b"\r\n\r\n") + 4] if head else raw)
+        self.status: int = parser.get_status_code()
+        self.http_version: str = parser.get_http_version()
+        self.complete = self.complete or head
+
+    def on_status(self, reason: bytes) -> None:
+        self.reason += reason.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_body(self, data: bytes) -> None:
+        self.content += data
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text."""
+        return self.content.decode()
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return orjson.loads(self.content)
+
+    def __repr__(self) -> str:
+        return f"<TestResponse {self.status}>"
+
+
+class _Transport(asyncio.Transport):
+    """The end of a connection that exists only in memory."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 0)})
+        self.received = bytearray()
+        self.closed = False
+        self.changed = asyncio.Event()
+        self.protocol: HttpProtocol | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.received += data
+        self.changed.set()
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.changed.set()
+            if self.protocol is not None:
+                asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class TestClient:
+    """Sends requests to an application without a socket.
+
+        client = TestClient(App("openapi.yaml", handlers="mypkg.handlers"))
+        assert client.get("/pets", params={"limit": 2}).json() == [...]
+
+    Every request has a connection of its own.  `headers` are sent with each request.  It may be used as a context manager
+    and closes the application's threads at the end.
+    """
+
+    __test__ = False
+
+    def __init__(self, app: App, *, headers: Fields = (), timeout: float = 30.0) -> None:
+        self.app = app
+        self.timeout = timeout
+        self._headers = _pairs(headers)
+        self._loop = uvloop.new_event_loop()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        headers: Fields = (),
+        json: Any = None,
+        content: bytes | str | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> TestResponse:
+        """Send one request.  `path` is sent as it is; `params` are added to it; `json` sets the Content-Type too."""
+        if params:
+            path += ("&" if "?" in path else "?") + urlencode(params, doseq=True)
+        fields = [*self._headers, *_pairs(headers)]
+        body = content.encode() if isinstance(content, str) else content
+        if json is not None:
+            body = orjson.dumps(json)
+            if not any(name.lower() == "content-type" for name, _ in fields):
+                fields.append(("Content-Type", "application/json"))
+        if cookies:
+            fields.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
+        if not any(name.lower() == "host" for name, _ in fields):
+            fields.insert(0, ("Host", "testserver"))
+        if body is not None:
+            fields.append(("Content-Length", str(len(body))))
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "\r\n"
+        return TestResponse(self.send(head.encode("latin-1") + (body or b""), method), method)
+
+    def send(self, data: bytes, method: str = "GET") -> bytes:
+        """Send raw bytes on a fresh connection; everything the server sends until it has answered or closed."""
+        return self._loop.run_until_complete(asyncio.wait_for(self._exchange(data, method), self.timeout))
+
+    async def _exchange(self, data: bytes, method: str) -> bytes:
+        transport = _Transport()
+        endpoint = Endpoint(self.app.service, asyncio.get_running_loop())
+        protocol = transport.protocol = HttpProtocol(endpoint)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+        while not transport.closed and not _answered(bytes(transport.received), method):
+            transport.changed.clear()
+            await transport.changed.wait()
+        if not transport.closed:
+            transport.closed = True
+            protocol.connection_lost(None)
+        return bytes(transport.received)
+
+    def get(self, path: str, **kwargs: Any) -> TestResponse:
+        """GET, with the arguments of `request`."""
+        return self.request("GET", path, **kwargs)
+
+    def head(self, path: str, **kwargs: Any) -> TestResponse:
+        """HEAD, with the arguments of `request`."""
+        return self.request("HEAD", path, **kwargs)
+
+    def options(self, path: str, **kwargs: Any) -> TestResponse:
+        """OPTIONS, with the arguments of `request`."""
+        return self.request("OPTIONS", path, **kwargs)
+
+    def post(self, path: str, **kwargs: Any) -> TestResponse:
+        """POST, with the arguments of `request`."""
+        return self.request("POST", path, **kwargs)
+
+    def put(self, path: str, **kwargs: Any) -> TestResponse:
+        """PUT, with the arguments of `request`."""
+        return self.request("PUT", path, **kwargs)
+
+    def patch(self, path: str, **kwargs: Any) -> TestResponse:
+        """PATCH, with the arguments of `request`."""
+        return self.request("PATCH", path, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> TestResponse:
+        """DELETE, with the arguments of `request`."""
+        return self.request("DELETE", path, **kwargs)
+
+    def close(self) -> None:
+        """Close the client's event loop and the application's threads."""
+        self.app.close()
+        if not self._loop.is_closed():
+            self._loop.close()
+
+    def __enter__(self) -> TestClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _pairs(fields: Fields) -> list[tuple[str, str]]:
+    return list(fields.items()) if isinstance(fields, Mapping) else list(fields)
+
+
+def _answered(received: bytes, method: str) -> bool:
+    """Whether the bytes hold a whole final answer."""
+    if b"\r\n\r\n" not in received:
+        return False
+    if received.startswith(b"HTTP/1.1 100 "):
+        return _answered(received[received.index(b"\r\n\r\n") + 4 :], method)
+    return TestResponse(received, method).complete
+
+
+@contextmanager
+def running(app: App, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+    """A real server on a free port, ready to answer; drained and stopped at the end.
+
+    As a pytest fixture:
+
+        @pytest.fixture(scope="session")
+        def server():
+            with running(App("openapi.yaml", handlers=handlers)) as server:
+                yield server
+    """
+    server = app.start(host, port)
+    try:
+        yield server.wait_ready()
+    finally:
+        server.stop()

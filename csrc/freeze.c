@@ -1,0 +1,306 @@
+/* From the mutable trie to one block of memory: see matcher_internal.h for the layout.
+ *
+ * Nodes are written in depth-first order, so that the children of a node are near it, and every array is counted before
+ * anything is written: the single allocation is exact. */
+#include "builder_internal.h"
+
+#include <stdlib.h>
+
+typedef struct counts {
+    uint32_t slots, leaves, entries, mixed, choices;
+} counts;
+
+/* The routes of one node by method: what becomes a leaf. */
+typedef struct methods_of {
+    uint32_t present;   /* bit set of methods */
+    uint32_t head_of;   /* 1 + method whose routes HEAD borrows, 0: none */
+} methods_of;
+
+typedef struct writer {
+    const brrt_builder *b;
+    unsigned options;
+    uint32_t head, get; /* method numbers, UINT32_MAX when absent */
+    brrt_node *nodes;
+    uint32_t *slots;
+    brrt_leaf *leaves;
+    uint32_t *entries;
+    brrt_mixed *mixed;
+    brrt_choice *choices;
+    counts used;
+} writer;
+
+static uint32_t find(const brrt_builder *b, const char *name, uint32_t len) {
+    for (uint32_t i = 0; i < b->method_count; i++) {
+        if (b->methods[i].len == len && memcmp(b->text + b->methods[i].off, name, len) == 0) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static methods_of leaf_methods(const writer *w, uint32_t node) {
+    methods_of out = {0, 0};
+    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+        out.present |= 1u << w->b->routes[r - 1].method;
+    }
+    if ((w->options & BRRT_AUTO_HEAD) && w->get != UINT32_MAX && (out.present & (1u << w->get)) &&
+        !(out.present & (1u << w->head))) {
+        out.present |= 1u << w->head;
+        out.head_of = w->get + 1;
+    }
+    return out;
+}
+
+/* How many routes the node has for the method, and whether any of them has predicates. */
+static uint32_t routes_for(const writer *w, uint32_t node, uint32_t method, int *predicates, uint32_t *last) {
+    uint32_t count = 0;
+    *predicates = 0;
+    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+        const build_route *route = &w->b->routes[r - 1];
+        if (route->method == method) {
+            count++;
+            *predicates |= route->predicates != 0;
+            *last = r - 1;
+        }
+    }
+    return count;
+}
+
+static uint32_t literal_count(const brrt_builder *b, uint32_t node) {
+    uint32_t count = 0;
+    for (uint32_t child = b->nodes[node].literal_first; child != 0; child = b->nodes[child].next) {
+        count++;
+    }
+    return count;
+}
+
+/* One child needs one slot; more get a table at most half full. */
+static uint32_t table_size(uint32_t children) {
+    uint32_t size = 1;
+    while (children > 1 && size < children * 2) {
+        size *= 2;
+    }
+    return children == 0 ? 0 : size;
+}
+
+static counts count_all(const writer *w) {
+    counts c = {0, 1, 0, 0, 0}; /* leaf 0 means none */
+    for (uint32_t node = 0; node < w->b->nodes_count; node++) {
+        c.slots += table_size(literal_count(w->b, node));
+        for (uint32_t child = w->b->nodes[node].mixed_first; child != 0; child = w->b->nodes[child].next) {
+            c.mixed++;
+        }
+        methods_of methods = leaf_methods(w, node);
+        if (methods.present != 0) {
+            c.leaves++;
+            c.entries += (uint32_t)__builtin_popcount(methods.present);
+            for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+                c.choices += 2; /* once for its method, once when HEAD borrows it */
+            }
+        }
+    }
+    return c;
+}
+
+/* The routes of one method with predicates, those with more predicates first. */
+static void write_choices(writer *w, uint32_t node, uint32_t method) {
+    uint32_t first = w->used.choices, most = 0;
+    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+        const build_route *route = &w->b->routes[r - 1];
+        most = route->method == method && route->predicates > most ? route->predicates : most;
+    }
+    for (uint32_t left = most + 1; left-- > 0;) {
+        for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+            const build_route *route = &w->b->routes[r - 1];
+            if (route->method == method && route->predicates == left) {
+                w->choices[w->used.choices++] = (brrt_choice){r - 1, route->predicate, route->predicates, 0};
+            }
+        }
+    }
+    w->entries[w->used.entries++] = BRRT_ENTRY_CHOICE | first;
+    w->choices[w->used.choices - 1].last = 1;
+}
+
+static uint32_t write_leaf(writer *w, uint32_t node) {
+    methods_of methods = leaf_methods(w, node);
+    if (methods.present == 0) {
+        return 0;
+    }
+    uint32_t leaf = w->used.leaves++;
+    w->leaves[leaf] = (brrt_leaf){methods.present, w->used.entries};
+    for (uint32_t method = 0; method < BRRT_MAX_METHODS; method++) {
+        if (methods.present & (1u << method)) {
+            uint32_t source = methods.head_of != 0 && method == w->head ? methods.head_of - 1 : method;
+            uint32_t last = 0;
+            int predicates;
+            routes_for(w, node, source, &predicates, &last);
+            if (predicates) {
+                write_choices(w, node, source);
+            } else {
+                w->entries[w->used.entries++] = last;
+            }
+        }
+    }
+    return leaf;
+}
+
+static void write_table(writer *w, uint32_t from, uint32_t to, const uint32_t *number) {
+    const brrt_builder *b = w->b;
+    uint32_t size = table_size(literal_count(b, from));
+    brrt_node *node = &w->nodes[to];
+    node->has_literals = size != 0;
+    node->table = w->used.slots;
+    node->mask = size ? size - 1 : 0;
+    w->used.slots += size;
+    for (uint32_t child = b->nodes[from].literal_first; child != 0; child = b->nodes[child].next) {
+        brrt_span literal = b->spans[b->nodes[child].first];
+        const char *s = b->text + literal.off;
+        uint64_t key = literal.len >= 8 ? brrt_load8(s) : brrt_load_short(s, literal.len);
+        uint64_t hash = brrt_hash(key, s, literal.len);
+        uint32_t at = (uint32_t)hash & node->mask;
+        while (w->slots[node->table + at] != 0) {
+            at = (at + 1) & node->mask;
+        }
+        w->slots[node->table + at] = number[child] | BRRT_SLOT_TAG(hash);
+        w->nodes[number[child]].key = key;
+        w->nodes[number[child]].literal = literal.off;
+        w->nodes[number[child]].literal_len = literal.len;
+    }
+}
+
+/* Literal characters (not bytes) of a mixed segment: what orders the mixed children of a node. */
+static uint32_t literal_characters(const brrt_builder *b, uint32_t node) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->nodes[node].pieces; i++) {
+        brrt_span piece = b->spans[b->nodes[node].first + i];
+        for (uint32_t k = 0; k < piece.len; k++) {
+            count += ((unsigned char)b->text[piece.off + k] & 0xC0u) != 0x80u;
+        }
+    }
+    return count;
+}
+
+static void write_mixed(writer *w, uint32_t from, uint32_t to, const uint32_t *number) {
+    const brrt_builder *b = w->b;
+    uint32_t first = w->used.mixed;
+    for (uint32_t child = b->nodes[from].mixed_first; child != 0; child = b->nodes[child].next) {
+        brrt_mixed entry = {number[child], b->nodes[child].pieces, b->nodes[child].first, literal_characters(b, child)};
+        uint32_t at = w->used.mixed++;
+        for (; at > first && w->mixed[at - 1].weight < entry.weight; at--) {
+            w->mixed[at] = w->mixed[at - 1];
+        }
+        w->mixed[at] = entry;
+    }
+    w->nodes[to].mixed = first;
+    w->nodes[to].mixed_count = w->used.mixed - first;
+}
+
+/* Depth-first numbers and their inverse; each array has a place for each node. */
+static void number_nodes(const brrt_builder *b, uint32_t *number, uint32_t *order, uint32_t *stack) {
+    uint32_t depth = 0, next = 0;
+    stack[depth++] = 0;
+    while (depth != 0) {
+        uint32_t node = stack[--depth];
+        order[next] = node;
+        number[node] = next++;
+        if (b->nodes[node].param != 0) {
+            stack[depth++] = b->nodes[node].param;
+        }
+        for (uint32_t child = b->nodes[node].mixed_first; child != 0; child = b->nodes[child].next) {
+            stack[depth++] = child;
+        }
+        for (uint32_t child = b->nodes[node].literal_first; child != 0; child = b->nodes[child].next) {
+            stack[depth++] = child;
+        }
+    }
+}
+
+static size_t aligned(size_t bytes) { return (bytes + 15u) & ~(size_t)15u; }
+
+static void *take(char **at, size_t count, size_t size) {
+    void *here = *at;
+    *at += aligned(count * size);
+    return here;
+}
+
+/* Allocate the block and lay the arrays out in it. */
+static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
+    const brrt_builder *b = w->b;
+    size_t bytes = aligned(sizeof(brrt_matcher)) + aligned(b->nodes_count * sizeof(brrt_node)) +
+                   aligned(c.slots * sizeof(uint32_t)) + aligned(c.leaves * sizeof(brrt_leaf)) +
+                   aligned(c.entries * sizeof(uint32_t)) + aligned(c.mixed * sizeof(brrt_mixed)) +
+                   aligned(b->spans_count * sizeof(brrt_span)) + aligned(c.choices * sizeof(brrt_choice)) +
+                   aligned(b->predicates_count * sizeof(brrt_predicate)) + aligned(method_count * sizeof(brrt_method)) +
+                   aligned(b->text_count + 4u);
+    char *at = calloc(1, bytes);
+    if (at == NULL) {
+        return NULL;
+    }
+    brrt_matcher *m = take(&at, 1, sizeof *m);
+    m->nodes = w->nodes = take(&at, b->nodes_count, sizeof(brrt_node));
+    m->slots = w->slots = take(&at, c.slots, sizeof(uint32_t));
+    m->leaves = w->leaves = take(&at, c.leaves, sizeof(brrt_leaf));
+    m->entries = w->entries = take(&at, c.entries, sizeof(uint32_t));
+    m->mixed = w->mixed = take(&at, c.mixed, sizeof(brrt_mixed));
+    brrt_span *spans = take(&at, b->spans_count, sizeof(brrt_span));
+    m->spans = spans;
+    m->choices = w->choices = take(&at, c.choices, sizeof(brrt_choice));
+    brrt_predicate *predicates = take(&at, b->predicates_count, sizeof(brrt_predicate));
+    m->predicates = predicates;
+    brrt_method *methods = take(&at, method_count, sizeof(brrt_method));
+    m->methods = methods;
+    char *text = take(&at, b->text_count + 4u, 1);
+    m->text = text;
+    if (b->spans_count != 0) {
+        memcpy(spans, b->spans, b->spans_count * sizeof *spans);
+    }
+    if (b->predicates_count != 0) {
+        memcpy(predicates, b->predicates, b->predicates_count * sizeof *predicates);
+    }
+    memcpy(text, b->text, b->text_count);
+    memcpy(text + b->text_count, "HEAD", 4);
+    for (uint32_t i = 0; i < method_count; i++) {
+        brrt_span name = i < b->method_count ? b->methods[i] : (brrt_span){b->text_count, 4};
+        const char *s = text + name.off;
+        methods[i] = (brrt_method){name.len >= 8 ? brrt_load8(s) : brrt_load_short(s, name.len), name.len, name.off};
+    }
+    m->node_count = b->nodes_count;
+    m->method_count = method_count;
+    m->options = w->options;
+    m->max_segments = b->max_segments + ((w->options & BRRT_SLASH_IGNORE) ? 1u : 0u);
+    m->bytes = bytes;
+    return m;
+}
+
+brrt_matcher *brrt_builder_freeze(const brrt_builder *b, unsigned options) {
+    writer w = {.b = b, .options = options, .used = {0, 1, 0, 0, 0}};
+    w.get = find(b, "GET", 3);
+    w.head = find(b, "HEAD", 4);
+    uint32_t method_count = b->method_count;
+    if (w.head == UINT32_MAX) {
+        if ((options & BRRT_AUTO_HEAD) && w.get != UINT32_MAX && method_count < BRRT_MAX_METHODS) {
+            w.head = method_count++;
+        } else {
+            w.options &= ~(unsigned)BRRT_AUTO_HEAD;
+        }
+    }
+    uint32_t *number = malloc((size_t)b->nodes_count * 3 * sizeof *number);
+    if (number == NULL) {
+        return NULL;
+    }
+    brrt_matcher *m = layout(&w, count_all(&w), method_count);
+    if (m != NULL) {
+        uint32_t *order = number + b->nodes_count;
+        number_nodes(b, number, order, order + b->nodes_count);
+        for (uint32_t to = 0; to < b->nodes_count; to++) {
+            uint32_t node = order[to];
+            write_table(&w, node, to, number);
+            write_mixed(&w, node, to, number);
+            w.nodes[to].param = b->nodes[node].param ? number[b->nodes[node].param] : 0;
+            w.nodes[to].leaf = write_leaf(&w, node);
+        }
+        m->options = w.options;
+    }
+    free(number);
+    return m;
+}

@@ -1,0 +1,430 @@
+/* Matching: see brrt_matcher.h for the rules.  Nothing here allocates or writes outside of the caller's memory. */
+#define _GNU_SOURCE /* memmem */
+
+#include "matcher_internal.h"
+
+#include <stdlib.h>
+#if defined(__SSE2__) && !defined(BRRT_NO_SIMD)
+#include <emmintrin.h>
+#define BRRT_SSE2 1
+#endif
+
+/* A path taken apart: segment i is base[start[i] .. start[i + 1] - 1), the byte between being the '/'. */
+typedef struct segments {
+    const char *base;
+    uint32_t count;
+    uint32_t start[BRRT_MAX_SEGMENTS + 3];
+} segments;
+
+/* A place to come back to: at `node` with segment `at` the mixed children before `next` were tried. */
+typedef struct choice_point {
+    uint32_t node;
+    uint32_t at;
+    uint32_t captures;
+    uint32_t next;
+} choice_point;
+
+enum { SEEN_PERCENT = 1, SEEN_HIGH = 2, SEEN_MANY = 4 };
+
+static inline unsigned split_tail(const char *s, size_t at, size_t len, segments *out, uint32_t *count, uint32_t max) {
+    unsigned seen = 0;
+    for (; at < len; at++) {
+        unsigned char c = (unsigned char)s[at];
+        if (c == '/') {
+            if (*count == max) {
+                return seen | SEEN_MANY;
+            }
+            out->start[(*count)++] = (uint32_t)at + 1;
+        } else if (c == '%') {
+            seen |= SEEN_PERCENT;
+        } else if (c & 0x80u) {
+            seen |= SEEN_HIGH;
+        }
+    }
+    return seen;
+}
+
+#ifdef BRRT_SSE2
+/* Positions of '/' in one block of sixteen bytes, of which the first `skip` were seen before. */
+static inline unsigned split_block(const char *s, size_t at, unsigned skip, segments *out, uint32_t *count, uint32_t max) {
+    __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(s + at));
+    unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('/')));
+    unsigned percents = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('%')));
+    unsigned high = (unsigned)_mm_movemask_epi8(block);
+    unsigned seen = (percents ? SEEN_PERCENT : 0u) | (high ? SEEN_HIGH : 0u);
+    slashes = (slashes >> skip) << skip;
+    while (slashes != 0) {
+        if (*count == max) {
+            return seen | SEEN_MANY;
+        }
+        out->start[(*count)++] = (uint32_t)at + (uint32_t)__builtin_ctz(slashes) + 1;
+        slashes &= slashes - 1;
+    }
+    return seen;
+}
+
+static unsigned split(const char *s, size_t len, segments *out, uint32_t max) {
+    uint32_t count = 0;
+    unsigned seen = 0;
+    size_t at = 0;
+    if (len < 16) {
+        seen = split_tail(s, 0, len, out, &count, max);
+    } else {
+        for (; at + 16 <= len && !(seen & SEEN_MANY); at += 16) {
+            seen |= split_block(s, at, 0, out, &count, max);
+        }
+        if (at < len && !(seen & SEEN_MANY)) {
+            /* The last block overlaps the one before, so that nothing beyond the path is read. */
+            seen |= split_block(s, len - 16, (unsigned)(16 - (len - at)), out, &count, max);
+        }
+    }
+    out->count = count;
+    return seen;
+}
+#else
+/* A bit 0x80 for each byte of the word that equals the byte repeated in `pattern`; exact, no carry between bytes. */
+static inline uint64_t equal_bytes(uint64_t word, uint64_t pattern) {
+    const uint64_t low = 0x7F7F7F7F7F7F7F7Fu;
+    uint64_t diff = word ^ pattern;
+    return ~(((diff & low) + low) | diff | low);
+}
+
+static unsigned split(const char *s, size_t len, segments *out, uint32_t max) {
+    uint32_t count = 0;
+    unsigned seen = 0;
+    size_t at = 0;
+    for (; at + 8 <= len; at += 8) {
+        uint64_t word = brrt_load8(s + at);
+        uint64_t slashes = equal_bytes(word, 0x2F2F2F2F2F2F2F2Fu);
+        seen |= equal_bytes(word, 0x2525252525252525u) ? SEEN_PERCENT : 0u;
+        seen |= (word & 0x8080808080808080u) ? SEEN_HIGH : 0u;
+        while (slashes != 0) {
+            if (count == max) {
+                out->count = count;
+                return seen | SEEN_MANY;
+            }
+            out->start[count++] = (uint32_t)at + ((uint32_t)__builtin_ctzll(slashes) >> 3) + 1;
+            slashes &= slashes - 1;
+        }
+    }
+    seen |= split_tail(s, at, len, out, &count, max);
+    out->count = count;
+    return seen;
+}
+#endif
+
+/* Decode the path segment by segment into scratch; a '/' that was escaped stays inside of its segment. */
+static brrt_status decode(const char *path, size_t len, char *scratch, segments *out, uint32_t max, int *many) {
+    size_t from = 1, to = 1;
+    uint32_t count = 0;
+    scratch[0] = '/';
+    *many = 0;
+    while (from <= len) {
+        const char *slash = from < len ? memchr(path + from, '/', len - from) : NULL;
+        size_t end = slash ? (size_t)(slash - path) : len;
+        size_t written = 0;
+        brrt_status status = brrt_percent_decode(path + from, end - from, 0, scratch + to, &written);
+        if (status != BRRT_OK) {
+            return status;
+        }
+        if (count == max) {
+            *many = 1;
+        } else {
+            out->start[count++] = (uint32_t)to;
+        }
+        to += written;
+        if (to < len) {
+            scratch[to] = '/';
+        }
+        to += 1;
+        from = end + 1;
+    }
+    out->start[count] = (uint32_t)to;
+    out->count = count;
+    out->base = scratch;
+    return BRRT_OK;
+}
+
+static inline int same_literal(const brrt_matcher *m, const brrt_node *node, uint64_t key, const char *s, size_t len) {
+    if (node->key != key || node->literal_len != len) {
+        return 0;
+    }
+    if (len <= 8) {
+        return 1;
+    }
+    const char *literal = m->text + node->literal;
+    size_t at = 8;
+    for (; at + 8 < len; at += 8) {
+        if (brrt_load8(literal + at) != brrt_load8(s + at)) {
+            return 0;
+        }
+    }
+    return brrt_load8(literal + len - 8) == brrt_load8(s + len - 8);
+}
+
+static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const char *s, size_t len) {
+    uint64_t key = len >= 8 ? brrt_load8(s) : brrt_load_short(s, len);
+    const uint32_t *slots = m->slots + node->table;
+    if (node->mask == 0) {
+        uint32_t child = BRRT_SLOT_CHILD(slots[0]);
+        return same_literal(m, &m->nodes[child], key, s, len) ? child : 0;
+    }
+    uint64_t hash = brrt_hash(key, s, len);
+    uint32_t tag = BRRT_SLOT_TAG(hash);
+    for (uint32_t at = (uint32_t)hash & node->mask;; at = (at + 1) & node->mask) {
+        uint32_t slot = slots[at];
+        if (slot == 0) {
+            return 0;
+        }
+        uint32_t child = BRRT_SLOT_CHILD(slot);
+        if ((slot ^ child) == tag && same_literal(m, &m->nodes[child], key, s, len)) {
+            return child;
+        }
+    }
+}
+
+static inline size_t code_point_len(const char *s) {
+    unsigned char c = (unsigned char)s[0];
+    return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+}
+
+/* Match base[at, end) against a mixed segment and write its captures. */
+static int match_mixed(const brrt_matcher *m, const brrt_mixed *mixed, const char *base, uint32_t at, uint32_t end,
+                       brrt_span *captures) {
+    const brrt_span *literal = m->spans + mixed->first;
+    const brrt_span *last = literal + mixed->pieces - 1;
+    if ((uint64_t)(end - at) < (uint64_t)literal->len + last->len + 1 ||
+        memcmp(base + at, m->text + literal->off, literal->len) != 0 ||
+        memcmp(base + end - last->len, m->text + last->off, last->len) != 0) {
+        return 0;
+    }
+    at += literal->len;
+    end -= last->len;
+    for (literal++; literal < last; literal++, captures++) {
+        uint32_t cut;
+        if (literal->len == 0) {
+            cut = at + (uint32_t)code_point_len(base + at); /* adjacent expressions: the left one takes one character */
+        } else {
+            if (end - at < 2) {
+                return 0;
+            }
+            const char *hit = memmem(base + at + 1, end - at - 1, m->text + literal->off, literal->len);
+            if (hit == NULL) {
+                return 0;
+            }
+            cut = (uint32_t)(hit - base);
+        }
+        captures->off = at;
+        captures->len = cut - at;
+        at = cut + literal->len;
+        if (at >= end) {
+            return 0;
+        }
+    }
+    captures->off = at;
+    captures->len = end - at;
+    return 1;
+}
+
+static int choose(const brrt_matcher *m, uint32_t list, const char *query, size_t len, uint32_t *route) {
+    for (const brrt_choice *choice = m->choices + list;; choice++) {
+        uint32_t k = 0;
+        for (; k < choice->count; k++) {
+            const brrt_predicate *p = m->predicates + choice->first + k;
+            const char *value = p->has_value ? m->text + p->value.off : NULL;
+            if (!brrt_query_has(query, len, m->text + p->name.off, p->name.len, value, p->value.len)) {
+                break;
+            }
+        }
+        if (k == choice->count) {
+            *route = choice->route;
+            return 1;
+        }
+        if (choice->last) {
+            return 0;
+        }
+    }
+}
+
+/* Whether the leaf has a route for the method; adds its methods to out->allowed when not. */
+static inline int take_leaf(const brrt_matcher *m, uint32_t leaf_index, int method, const char *query, size_t query_len,
+                            brrt_match *out) {
+    const brrt_leaf *leaf = m->leaves + leaf_index;
+    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
+    if (leaf->methods & bit) {
+        uint32_t rank = (uint32_t)__builtin_popcount(leaf->methods & (bit - 1));
+        uint32_t entry = m->entries[leaf->entry + rank];
+        if (!(entry & BRRT_ENTRY_CHOICE)) {
+            out->route = entry;
+            return 1;
+        }
+        if (choose(m, entry & ~BRRT_ENTRY_CHOICE, query, query_len, &out->route)) {
+            return 1;
+        }
+    }
+    /* A method whose routes all need a query that is not there is no method of this resource. */
+    uint32_t methods = leaf->methods;
+    for (uint32_t rank = 0; methods != 0; rank++, methods &= methods - 1) {
+        uint32_t entry = m->entries[leaf->entry + rank], route;
+        if (!(entry & BRRT_ENTRY_CHOICE) || choose(m, entry & ~BRRT_ENTRY_CHOICE, query, query_len, &route)) {
+            out->allowed |= methods & (0u - methods);
+        }
+    }
+    return 0;
+}
+
+static brrt_status walk(const brrt_matcher *m, const segments *path, int method, const char *query, size_t query_len,
+                        brrt_match *out) {
+    choice_point stack[BRRT_MAX_SEGMENTS + 2];
+    uint32_t depth = 0, index = 0, at = 0, captures = 0, visits = 0, next = 0;
+    const char *base = path->base;
+    for (;;) {
+        const brrt_node *node = &m->nodes[index];
+        visits++;
+        if (at == path->count) {
+            if (node->leaf != 0 && take_leaf(m, node->leaf, method, query, query_len, out)) {
+                out->count = captures;
+                out->visits += visits;
+                return BRRT_OK;
+            }
+            goto back;
+        }
+        uint32_t from, to;
+        from = path->start[at];
+        to = path->start[at + 1] - 1;
+        if (node->has_literals) {
+            uint32_t child = literal_child(m, node, base + from, to - from);
+            if (child != 0) {
+                if (node->param | node->mixed_count) {
+                    stack[depth++] = (choice_point){index, at, captures, 0};
+                }
+                index = child;
+                at++;
+                continue;
+            }
+        }
+        next = 0;
+    others:
+        for (; next < node->mixed_count; next++) {
+            const brrt_mixed *mixed = m->mixed + node->mixed + next;
+            if (match_mixed(m, mixed, base, from, to, out->captures + captures)) {
+                if (node->param != 0 || next + 1 < node->mixed_count) {
+                    stack[depth++] = (choice_point){index, at, captures, next + 1};
+                }
+                index = mixed->child;
+                captures += mixed->pieces - 1;
+                at++;
+                goto down;
+            }
+        }
+        if (node->param != 0 && to > from) {
+            out->captures[captures].off = from;
+            out->captures[captures].len = to - from;
+            captures++;
+            index = node->param;
+            at++;
+            continue;
+        }
+    back:
+        if (depth == 0) {
+            out->visits += visits;
+            return out->allowed ? BRRT_NO_METHOD : BRRT_NO_MATCH;
+        }
+        depth--;
+        index = stack[depth].node;
+        at = stack[depth].at;
+        captures = stack[depth].captures;
+        next = stack[depth].next;
+        node = &m->nodes[index];
+        from = path->start[at];
+        to = path->start[at + 1] - 1;
+        goto others;
+    down:;
+    }
+}
+
+/* The same path with one '/' more or less at its end. */
+static int other_slash(segments *path) {
+    uint32_t count = path->count;
+    if (count > 1 && path->start[count] - 1 == path->start[count - 1]) {
+        path->count = count - 1;
+        return 1;
+    }
+    if (path->start[count] - 1 == path->start[count - 1]) {
+        return 0; /* "/" itself */
+    }
+    path->start[count + 1] = path->start[count] + 1;
+    path->count = count + 1;
+    return 1;
+}
+
+brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
+                               size_t query_len, char *scratch, size_t scratch_len, brrt_match *out) {
+    segments parts;
+    out->allowed = 0;
+    out->visits = 0;
+    out->high = 0;
+    out->base = path;
+    if (len == 0 || len > UINT32_MAX - 2 || path[0] != '/') {
+        return BRRT_NO_MATCH;
+    }
+    parts.base = path;
+    uint32_t max = matcher->max_segments;
+    unsigned seen = split(path, len, &parts, max);
+    int many = (seen & SEEN_MANY) != 0;
+    if (many) {
+        /* Too deep for any template, but a malformed path is said to be malformed whatever its length. */
+        unsigned all = brrt_scan(path, len);
+        seen |= ((all & BRRT_HAS_PERCENT) ? SEEN_PERCENT : 0u) | ((all & BRRT_HAS_HIGH) ? SEEN_HIGH : 0u);
+    }
+    parts.start[parts.count] = (uint32_t)len + 1;
+    if (seen & SEEN_PERCENT) {
+        if (scratch_len < len) {
+            return BRRT_NO_SPACE;
+        }
+        brrt_status status = decode(path, len, scratch, &parts, max, &many);
+        if (status != BRRT_OK) {
+            return status;
+        }
+        out->base = scratch;
+        out->high = 1;
+    } else if (seen & SEEN_HIGH) {
+        if (!brrt_utf8_valid(path, len)) {
+            return BRRT_BAD_UTF8;
+        }
+        out->high = 1;
+    }
+    if (many) {
+        return BRRT_NO_MATCH;
+    }
+    brrt_status status = walk(matcher, &parts, method, query, query_len, out);
+    if (status != BRRT_OK && (matcher->options & BRRT_SLASH_IGNORE) && other_slash(&parts) && parts.count <= max) {
+        return walk(matcher, &parts, method, query, query_len, out);
+    }
+    return status;
+}
+
+int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len) {
+    uint64_t key = len >= 8 ? brrt_load8(method) : brrt_load_short(method, len);
+    for (uint32_t i = 0; i < matcher->method_count; i++) {
+        const brrt_method *known = &matcher->methods[i];
+        if (known->key == key && known->len == len && (len <= 8 || memcmp(matcher->text + known->text, method, len) == 0)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+const char *brrt_matcher_method_name(const brrt_matcher *matcher, int id, size_t *len) {
+    if (id < 0 || (uint32_t)id >= matcher->method_count) {
+        return NULL;
+    }
+    *len = matcher->methods[id].len;
+    return matcher->text + matcher->methods[id].text;
+}
+
+uint32_t brrt_matcher_nodes(const brrt_matcher *matcher) { return matcher->node_count; }
+
+size_t brrt_matcher_bytes(const brrt_matcher *matcher) { return matcher->bytes; }
+
+void brrt_matcher_free(brrt_matcher *matcher) { free(matcher); }

@@ -1,0 +1,549 @@
+"""`load`: documents to the model, references, and every issue that a document can have."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brrtrouter.errors import Issue, SpecError
+from brrtrouter.spec.limits import Limits
+from brrtrouter.spec.load import load
+from brrtrouter.spec.model import MISSING, Operation, Parameter, Requirement, Specification
+from brrtrouter.spec.source import read_source
+
+SPECS = Path(__file__).parent / "specs"
+SHARED = Path(__file__).parents[2] / "shared" / "specs"
+EVERYTHING = read_source(SPECS / "everything.yaml", Limits()).value
+
+
+def document(paths: Any = None, version: str = "3.1.0", **rest: Any) -> dict[str, Any]:
+    return {"openapi": version, "info": {"title": "T", "version": "1"}, "paths": {} if paths is None else paths, **rest}
+
+
+def get(**operation: Any) -> dict[str, Any]:
+    return {"get": {"operationId": "op", **operation}}
+
+
+def errors(source: Any, **options: Any) -> list[Issue]:
+    with pytest.raises(SpecError) as caught:
+        load(source, **options)
+    return [issue for issue in caught.value.issues if issue.severity == "error"]
+
+
+def kinds(source: Any, **options: Any) -> list[str]:
+    return [issue.kind for issue in errors(source, **options)]
+
+
+def warnings(source: Any, **options: Any) -> list[tuple[str, str]]:
+    return [(issue.kind, issue.pointer) for issue in load(source, **options).issues]
+
+
+def only(specification: Specification) -> Operation:
+    (operation,) = specification.operations
+    return operation
+
+
+def parameter(definition: Any, version: str = "3.1.0", **components: Any) -> Parameter:
+    location = definition.get("in", "query") if isinstance(definition, dict) else "query"
+    path = "/x/{p}" if location == "path" else "/x"
+    operation = only(load(document({path: get(parameters=[definition])}, version, components=components)))
+    (found,) = operation.parameters
+    return found
+
+
+def query(schema: Any, version: str = "3.1.0", **rest: Any) -> Parameter:
+    return parameter({"name": "p", "in": "query", "schema": schema, **rest}, version)
+
+
+# -- the model --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def everything() -> Specification:
+    return load(SPECS / "everything.yaml")
+
+
+def operation(specification: Specification, method: str, template: str) -> Operation:
+    return next(o for o in specification.operations if (o.method, o.template) == (method, template))
+
+
+def test_the_specification_itself(everything: Specification) -> None:
+    assert everything.version == "3.1.0"
+    assert everything.title == "One of everything"
+    assert everything.base_path == "/live/v1"
+    assert everything.raw == (SPECS / "everything.yaml").read_bytes()
+    assert everything.document["info"]["version"] == "1"
+    assert [(o.method, o.path) for o in everything.operations] == [
+        ("GET", "/live/v1/pets"),
+        ("POST", "/live/v1/pets"),
+        ("GET", "/other/pets/{petId}"),
+        ("DELETE", "/third/pets/{petId}"),
+    ]
+
+
+def test_an_operation_with_what_it_inherits(everything: Specification) -> None:
+    found = operation(everything, "GET", "/pets")
+    assert (found.handler, found.handler_source) == ("listPets", "operationId")
+    assert (found.summary, found.tags, found.deprecated) == ("List pets", ("pets",), True)
+    assert found.security == ((Requirement("key"),),)
+    assert [p.name for p in found.parameters] == ["trace", "limit", "filter"]
+    assert found.parameters[1].default == 5
+    assert found.parameters[2].pointer == "/components/parameters/Filter"
+
+
+def test_an_extension_names_the_handler_before_operation_id(everything: Specification) -> None:
+    found = operation(everything, "POST", "/pets")
+    assert (found.handler, found.handler_source, found.operation_id) == ("make_pet", "x-handler-name", "createPet")
+    assert found.extensions == {"x-handler-name": "make_pet", "x-limit": 3}
+
+
+def test_a_missing_operation_id_gives_a_generated_name_and_a_warning() -> None:
+    pets: dict[str, Any] = {"/pets/{petId}": {"get": {}}, "/pets/petId": {"get": {}}, "/": {"get": {}}}
+    loaded = load(document(pets))
+    assert [(o.handler, o.handler_source) for o in loaded.operations] == [
+        ("get_pets_petId", "generated"),
+        ("get_pets_petId_2", "generated"),
+        ("get", "generated"),
+    ]
+    assert [i.kind for i in loaded.issues].count("MissingHandler") == 3
+
+
+def test_security_is_inherited_replaced_cleared_or_anonymous(everything: Specification) -> None:
+    assert operation(everything, "POST", "/pets").security == ()
+    assert operation(everything, "GET", "/pets/{petId}").security == (
+        (Requirement("key"),),
+        (Requirement("oauth", ("read", "write")),),
+        (),
+    )
+    key = everything.security_schemes["key"]
+    assert (key.type, key.location, key.parameter) == ("apiKey", "header", "X-Key")
+    assert everything.security_schemes["login"].http_scheme == "bearer"
+
+
+def test_bodies_and_responses_are_resolved(everything: Specification) -> None:
+    body = operation(everything, "POST", "/pets").request_body
+    assert body is not None
+    assert body.required
+    assert [m.essence for m in body.content] == ["application/json", "multipart/form-data"]
+    assert body.content[0].schema is not None
+    assert body.content[0].schema.is_valid({"name": "Rex", "parent": {"name": "Ada"}})
+    assert not body.content[0].schema.is_valid({"name": "Rex", "parent": {}})
+    pets, fault, default = operation(everything, "GET", "/pets").responses
+    assert (pets.status, fault.status, default.status) == ("200", "4XX", "default")
+    plain, csv = pets.content
+    assert (plain.name, plain.essence) == ("application/json; charset=utf-8", "application/json")
+    assert plain.example == [{"name": "Rex"}]
+    assert csv.schema is None
+    assert csv.example is MISSING
+
+
+def test_what_is_not_executed_is_named_with_its_place(everything: Specification) -> None:
+    assert {i.pointer for i in everything.issues if i.kind == "NotExecuted"} == {
+        "/webhooks",
+        "/paths/~1pets/post/callbacks",
+        "/paths/~1pets/post/responses/201/links",
+        "/components/requestBodies/Pet/content/multipart~1form-data/encoding",
+    }
+
+
+# -- versions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["3.0.0", "3.0.4", "3.1.2", "3.2.0", "3.0.0-rc2"])
+def test_versions_that_are_served(version: str) -> None:
+    assert load(document(version=version)).version == version
+
+
+@pytest.mark.parametrize(
+    ("version", "names"),
+    [
+        ({"swagger": "2.0"}, "Swagger 2.0"),
+        ({"openapi": "3.3.0"}, "OpenAPI '3.3.0'"),
+        ({"openapi": 3.1}, "OpenAPI 3.1"),
+        ({}, "missing"),
+    ],
+)
+def test_another_version_is_one_issue_that_names_it(version: dict[str, Any], names: str) -> None:
+    (issue,) = errors({**version, "paths": {"/x": 3}})
+    assert issue.kind == "UnsupportedVersion"
+    assert names in issue.message
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"), [("- 1\n- 2\n", "WrongType"), ("\n", "WrongType"), ("a: [\n", "InvalidYaml")]
+)
+def test_what_is_no_document_is_one_issue(source: str, kind: str) -> None:
+    assert kinds(source) == [kind]
+
+
+def test_paths_are_needed_and_since_3_1_may_be_replaced() -> None:
+    assert kinds({"openapi": "3.0.0", "info": {"title": "T"}, "components": {}}) == ["MissingField"]
+    assert load({"openapi": "3.1.0", "info": {"title": "T"}, "components": {}}).operations == ()
+    assert kinds({"openapi": "3.1.0", "info": {"title": "T"}}) == ["MissingField"]
+
+
+def test_openapi_3_2_constructs_are_named_and_no_reason_to_refuse() -> None:
+    path = {
+        "query": {"operationId": "q"},
+        "additionalOperations": {"COPY": {"operationId": "c"}},
+        "get": {
+            "operationId": "g",
+            "parameters": [
+                {"name": "c", "in": "cookie", "style": "cookie", "schema": {"type": "string"}},
+                {"name": "s", "in": "querystring", "content": {"application/json": {}}},
+            ],
+            "responses": {"200": {"content": {"application/jsonl": {"itemSchema": {"type": "string"}}}}},
+        },
+    }
+    assert set(warnings(document({"/x": path}, "3.2.0"))) == {
+        ("NotExecuted", "/paths/~1x/query"),
+        ("NotExecuted", "/paths/~1x/additionalOperations"),
+        ("NotExecuted", "/paths/~1x/get/parameters/0/style"),
+        ("NotExecuted", "/paths/~1x/get/parameters/1"),
+        ("NotExecuted", "/paths/~1x/get/responses/200/content/application~1jsonl/itemSchema"),
+    }
+
+
+def test_strict_makes_errors_of_warnings() -> None:
+    source = document({"/x": {"get": {}}})
+    assert warnings(source) == [("MissingHandler", "/paths/~1x/get")]
+    assert kinds(source, strict=True) == ["MissingHandler"]
+
+
+# -- references -------------------------------------------------------------------------------------------------
+
+
+def test_files_are_resolved_relative_to_the_file_with_the_reference() -> None:
+    loaded = load(SPECS / "multifile" / "openapi.yaml", strict=True)
+    many, one = loaded.operations
+    assert (many.handler, one.handler) == ("listPets", "getPet")
+    assert one.pointer == "paths/pets.yaml#/x-one~1by id/get"
+    assert many.parameters[0].default == 20
+    schema = one.responses[0].content[0].schema
+    assert schema is not None
+    assert schema.is_valid({"name": "Rex", "size": "small", "parent": {"name": "Ada"}})
+    assert not schema.is_valid({"name": "Rex", "size": "huge"})
+    assert not schema.is_valid({"name": "Rex", "parent": {"name": 1}})
+
+
+def test_files_outside_the_folder_of_the_entry_need_permission(tmp_path: Path) -> None:
+    shutil.copytree(SPECS / "multifile", tmp_path / "all")
+    inner = tmp_path / "all" / "api"
+    inner.mkdir()
+    entry = inner / "openapi.yaml"
+    entry.write_text('openapi: 3.1.0\ninfo: {title: T}\npaths:\n  /pets: {$ref: "../paths/pets.yaml"}\n')
+    (issue,) = errors(entry)
+    assert (issue.kind, issue.pointer) == ("UnresolvablePathItemRef", "/paths/~1pets")
+    assert "outside" in issue.message
+    assert len(load(entry, allow_outside=True).operations) == 1
+    (tmp_path / "all" / "link.yaml").symlink_to("/etc/hostname")
+    leak = document({"/x": get(responses={"200": {"content": {"text/plain": {"schema": {"$ref": "link.yaml"}}}}})})
+    (tmp_path / "all" / "entry.yaml").write_text(json.dumps(leak))
+    assert kinds(tmp_path / "all" / "entry.yaml") == ["UnresolvableSchemaRef"]
+
+
+def test_the_number_of_files_is_bounded() -> None:
+    (issue, *_) = errors(SPECS / "multifile" / "openapi.yaml", limits=Limits(files=2))
+    assert "limit files of 2" in issue.message
+
+
+def test_issues_of_other_files_carry_their_name(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("type: string\ntype: integer\n")
+    (tmp_path / "b.yaml").write_text("type: [\n")
+    (tmp_path / "c.yaml").write_text("properties: {x: {$ref: '#/nowhere'}}\n")
+    schemas = {name: {"$ref": f"{name}.yaml"} for name in "abcd"}
+    entry = tmp_path / "entry.yaml"
+    entry.write_text(json.dumps(document(components={"schemas": schemas})))
+    assert {(i.kind, i.pointer) for i in errors(entry)} == {
+        ("DuplicateKey", "a.yaml#/type"),
+        ("InvalidYaml", "b.yaml#/type/0"),
+        ("UnresolvableSchemaRef", "/components/schemas/b"),
+        ("UnresolvableSchemaRef", "c.yaml#/properties/x"),
+        ("UnresolvableSchemaRef", "/components/schemas/d"),
+    }
+
+
+REFERENCE_PLACES = [
+    ("UnresolvablePathItemRef", lambda ref: {"/x": ref}),
+    ("UnresolvableParameterRef", lambda ref: {"/x": get(parameters=[ref])}),
+    ("UnresolvableRequestBodyRef", lambda ref: {"/x": {"post": {"operationId": "o", "requestBody": ref}}}),
+    ("UnresolvableResponseRef", lambda ref: {"/x": get(responses={"200": ref})}),
+    ("UnresolvableHeaderRef", lambda ref: {"/x": get(responses={"200": {"headers": {"X": ref}}})}),
+    ("UnresolvableSchemaRef", lambda ref: {"/x": get(parameters=[{"name": "a", "in": "query", "schema": ref}])}),
+]
+
+
+@pytest.mark.parametrize(("kind", "paths"), REFERENCE_PLACES)
+@pytest.mark.parametrize(
+    ("reference", "external"),
+    [
+        ("#/components/x/Missing", False),
+        ("#/paths/~1x/%ff", False),
+        ("missing.yaml", False),
+        ("#anchor", False),
+        ("https://example.com/a.yaml#/x", True),
+        ("//example.com/a.yaml", True),
+        ("file:///etc/hostname", True),
+        (3, False),
+        (None, False),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_named_by_what_it_stands_for(
+    kind: str, paths: Any, reference: Any, external: bool
+) -> None:
+    found = errors(document(paths({"$ref": reference})))
+    assert [issue.kind for issue in found] == ["UnsupportedExternalRef" if external else kind]
+    assert found[0].pointer.startswith("/paths/~1x")
+
+
+@pytest.mark.parametrize(("kind", "paths"), REFERENCE_PLACES)
+def test_references_that_only_lead_back_to_themselves_are_found(kind: str, paths: Any) -> None:
+    loop: dict[str, Any] = {"x-loop": {"a": {"$ref": "#/x-loop/b"}, "b": {"$ref": "#/x-loop/a"}}}
+    assert set(kinds(document(paths({"$ref": "#/x-loop/a"}), **loop))) == {kind}
+
+
+def test_recursive_schemas_are_fine() -> None:
+    tree = {"type": "object", "properties": {"left": {"$ref": "#/components/schemas/Tree"}}}
+    assert load(document(components={"schemas": {"Tree": tree}}), strict=True).operations == ()
+
+
+def test_a_remote_reference_of_an_unused_component_is_a_warning_only() -> None:
+    remote = {"$ref": "https://example.com/x"}
+    components = {"schemas": {"A": remote}, "securitySchemes": {"S": remote}}
+    assert set(warnings(document(components=components))) == {
+        ("UnsupportedExternalRef", "/components/securitySchemes/S"),
+        ("UnsupportedExternalRef", "/components/schemas/A"),
+    }
+    assert kinds(document({"/x": get(security=[{"S": []}])}, components=components)) == ["UnsupportedExternalRef"]
+
+
+def test_pointers_are_unescaped_once_and_in_order() -> None:
+    schemas = {
+        "a/b": {"type": "integer"},
+        "a~1b": {"type": "boolean"},
+        "c%d": {"type": "null"},
+        "é": {"type": "number"},
+    }
+    for escaped, types in (("a~1b", "integer"), ("a~01b", "boolean"), ("c%25d", "null"), ("%C3%A9", "number")):
+        definition = {"name": "p", "in": "query", "schema": {"$ref": f"#/components/schemas/{escaped}"}}
+        assert parameter(definition, schemas=schemas).types == (types,)
+
+
+def test_ids_self_and_anchors_are_resolved_without_a_fetch() -> None:
+    schemas = {
+        "Outer": {
+            "$id": "https://example.com/schemas/outer",
+            "$defs": {"inner": {"$anchor": "in", "type": "integer"}},
+            "properties": {"a": {"$ref": "#in"}, "b": {"$ref": "#/$defs/inner"}, "c": {"$ref": "other"}},
+        },
+        "Other": {"$id": "https://example.com/schemas/other", "type": "boolean"},
+        "User": {"$ref": "https://example.com/schemas/outer"},
+        "Self": {"$ref": "https://example.com/api#/components/schemas/Other"},
+    }
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/User"}}}}
+    paths = {"/x": {"post": {"operationId": "o", "requestBody": body}}}
+    source = document(paths, "3.2.0", components={"schemas": schemas}, **{"$self": "https://example.com/api"})
+    found = only(load(source, strict=True)).request_body
+    assert found is not None
+    schema = found.content[0].schema
+    assert schema is not None
+    assert schema.is_valid({"a": 1, "b": 2, "c": True})
+    assert [f.pointer for f in schema.faults({"a": "x", "b": "x", "c": "x"})] == ["/a", "/b", "/c"]
+
+
+def test_fields_beside_the_reference_of_a_path_item_win() -> None:
+    items = {"Item": {"get": {"operationId": "far"}, "put": {"operationId": "put"}}}
+    paths = {"/x": {"$ref": "#/components/pathItems/Item", "get": {"operationId": "near"}}}
+    loaded = load(document(paths, components={"pathItems": items}))
+    assert {(o.method, o.handler) for o in loaded.operations} == {("GET", "near"), ("PUT", "put")}
+    assert [i.kind for i in loaded.issues] == ["PathItemRefSiblings"]
+
+
+def test_a_reference_in_place_of_an_operation_is_followed_with_a_warning() -> None:
+    source = {
+        **document({"/x": {"get": {"$ref": "#/x-operations/far"}}}),
+        "x-operations": {"far": {"operationId": "far"}},
+    }
+    assert only(load(source)).handler == "far"
+    assert warnings(source) == [("NonStandardRef", "/paths/~1x/get")]
+
+
+# -- servers and templates --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("servers", "base"),
+    [
+        ([], ""),
+        ([{"url": "/"}], ""),
+        ([{"url": "https://example.com"}], ""),
+        ([{"url": "https://example.com:8443/v1/"}], "/v1"),
+        ([{"url": "//example.com/v1"}], "/v1"),
+        ([{"url": "v1"}], "/v1"),
+        ([{"url": "./v1"}], "/v1"),
+        ([{"url": "../v1"}], "/v1"),
+        ([{"url": "/v1?a=b#c"}], "/v1"),
+        ([{"url": "{root}/x", "variables": {"root": {"default": "https://h/r"}}}], "/r/x"),
+        (
+            [
+                {
+                    "url": "{scheme}://h:{port}/{v}",
+                    "variables": {"scheme": {"default": "http"}, "port": {"default": 80}, "v": {"default": "v2"}},
+                }
+            ],
+            "/v2",
+        ),
+        ([{}], ""),
+    ],
+)
+def test_the_base_path_of_the_first_server(servers: Any, base: str) -> None:
+    loaded = load(document({"/x": get()}, servers=servers), strict=True)
+    assert loaded.base_path == base
+    assert only(loaded).path == base + "/x"
+
+
+@pytest.mark.parametrize(("forced", "base"), [("", ""), ("/", ""), ("api/", "/api"), ("/a/b", "/a/b")])
+def test_the_callers_base_path_wins_over_all_servers(forced: str, base: str) -> None:
+    item = {"servers": [{"url": "/item"}], "get": {"operationId": "o", "servers": [{"url": "/operation"}]}}
+    loaded = load(document({"/x": item}, servers=[{"url": "/root"}]), base_path=forced)
+    assert (loaded.base_path, only(loaded).path) == (base, base + "/x")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [{"url": "/{v}"}, {"url": "http://[::/x"}, {"url": "/{v}", "variables": {"v": {"default": "a", "enum": ["b"]}}}],
+)
+def test_a_doubtful_server_is_a_warning(server: Any) -> None:
+    assert [kind for kind, _ in warnings(document(servers=[server]))] == ["InvalidServer"]
+
+
+def test_a_further_server_with_another_base_path_is_named() -> None:
+    servers = [{"url": "https://a/v1"}, {"url": "https://b/v1"}, {"url": "https://c/v2"}]
+    assert warnings(document(servers=servers)) == [("NotExecuted", "/servers/2")]
+
+
+@pytest.mark.parametrize("template", ["pets", "/a/{b", "/a/b}", "/a/{}", "/{a}/{a}", "/{a{b}}", "/}{", "/{a/b}", ""])
+def test_an_illegal_path_template(template: str) -> None:
+    (issue,) = errors(document({template: get()}))
+    assert issue.kind == "IllegalPathTemplate"
+
+
+def test_a_query_in_a_path_key_stays_and_a_fragment_is_dropped() -> None:
+    loaded = load(
+        document({"/x?a=b": get(), "/x": {"get": {"operationId": "b"}}, "/y#z": {"get": {"operationId": "c"}}})
+    )
+    assert [o.template for o in loaded.operations] == ["/x?a=b", "/x", "/y"]
+    assert [(i.kind, i.pointer) for i in loaded.issues] == [("FragmentInPath", "/paths/~1y#z")]
+
+
+def test_templates_that_match_the_same_requests_collide() -> None:
+    paths = {
+        "/a/{x}": {"get": {"operationId": "a"}},
+        "/a/{y}": {"get": {"operationId": "b"}, "put": {"operationId": "c"}},
+    }
+    (issue,) = errors(document(paths))
+    assert (issue.kind, issue.pointer) == ("CollidingPathTemplates", "/paths/~1a~1{y}/get")
+    fragments = {"/a#1": {"get": {"operationId": "a"}}, "/a#2": {"get": {"operationId": "b"}}}
+    assert [o.handler for o in load(document(fragments)).operations] == ["a"]
+    assert ("UnreachableOperation", "/paths/~1a#2/get") in warnings(document(fragments))
+
+
+def test_template_variables_and_parameters_have_to_agree() -> None:
+    wrong = [{"name": "b", "in": "path", "required": True, "schema": {"type": "string"}}]
+    loaded = load(document({"/{a}": get(parameters=wrong)}))
+    assert {i.kind for i in loaded.issues} == {"TemplateVariableWithoutParameter", "ParameterWithoutTemplateVariable"}
+    (found,) = only(loaded).parameters
+    assert (found.name, found.location, found.required, found.types) == ("a", "path", True, ("string",))
+
+
+# -- further issues ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "pointer"),
+    [
+        (
+            document({"/a": get(), "/b": get()}),
+            "DuplicateOperationId",
+            "/paths/~1b/get",
+        ),
+        (document({"/a": get(security=[{"no": []}])}), "UndefinedSecurityScheme", "/paths/~1a/get/security/0"),
+        (document(security=[{"no": []}]), "UndefinedSecurityScheme", "/security/0"),
+        (document(security={}), "WrongType", "/security"),
+        (document(security=["a"]), "WrongType", "/security/0"),
+        (
+            document(security=[{"k": "s"}], components={"securitySchemes": {"k": {"type": "mutualTLS"}}}),
+            "WrongType",
+            "/security/0/k",
+        ),
+        (
+            document(components={"securitySchemes": {"k": {"type": "apiKey", "name": "x"}}}),
+            "InvalidSecurityScheme",
+            "/components/securitySchemes/k",
+        ),
+        (
+            document(components={"securitySchemes": {"k": {"type": "basic"}}}),
+            "InvalidSecurityScheme",
+            "/components/securitySchemes/k",
+        ),
+        (document({"/a": get(operationId=3)}), "WrongType", "/paths/~1a/get/operationId"),
+        (document({"/a": get(responses={"600": {}})}), "InvalidStatus", "/paths/~1a/get/responses/600"),
+        (document({"/a": get(responses=[])}), "WrongType", "/paths/~1a/get/responses"),
+        (document({"/a": get(parameters={})}), "WrongType", "/paths/~1a/get/parameters"),
+        (document({"/a": {"get": []}}), "WrongType", "/paths/~1a/get"),
+        (document({"/a": "x"}), "WrongType", "/paths/~1a"),
+        (document([]), "WrongType", "/paths"),
+        (document(components=3), "WrongType", "/components"),
+        (document(components={"schemas": {"A": 3}}), "WrongType", "/components/schemas/A"),
+        (document(servers=[{"url": 3}]), "InvalidServer", "/servers/0/url"),
+        (document(servers=[{"url": "/{v}", "variables": {"v": {}}}]), "InvalidServer", "/servers/0/variables/v"),
+    ],
+)
+def test_an_issue_names_its_kind_and_place(source: Any, kind: str, pointer: str) -> None:
+    assert (kind, pointer) in [(issue.kind, issue.pointer) for issue in errors(source)]
+
+
+def test_all_issues_are_collected_in_one_error() -> None:
+    paths = {
+        "bad": get(),
+        "/a": {"get": {"operationId": "same", "parameters": [{"name": "x"}], "security": [{"no": []}]}},
+        "/b": {"get": {"operationId": "same", "responses": {"200": {"$ref": "#/no"}, "no": {}}}},
+    }
+    assert sorted(kinds(document(paths))) == [
+        "DuplicateOperationId",
+        "IllegalPathTemplate",
+        "InvalidParameter",
+        "InvalidStatus",
+        "UndefinedSecurityScheme",
+        "UnresolvableResponseRef",
+    ]
+    with pytest.raises(SpecError, match=r"6 issues found:\n  \[") as caught:
+        load(document(paths))
+    assert caught.value.source == "document"
+
+
+def test_fields_that_exclude_each_other_are_named() -> None:
+    media = {"a/b": {"example": 1, "examples": {}}}
+    source = document({"/a": {"post": {"operationId": "o", "requestBody": {"content": media}}}})
+    assert ("ConflictingFields", "/paths/~1a/post/requestBody/content/a~1b") in warnings(source)
+
+
+def test_a_field_that_a_path_item_does_not_have_is_named() -> None:
+    assert warnings(document({"/a": {"gett": {}, "x-note": 1, "summary": "s"}})) == [
+        ("UnknownField", "/paths/~1a/gett")
+    ]
+
+
+def test_a_security_scheme_may_be_named_by_its_uri_in_3_2() -> None:
+    source = document(
+        {"/a": get(security=[{"#/components/securitySchemes/k": []}])},
+        "3.2.0",
+        components={"securitySchemes": {"k": {"type": "http", "scheme": "basic"}}},
+    )
+    loaded = load(source)
+    assert loaded.security_schemes["#/components/securitySchemes/k"].http_scheme == "basic"
+    assert kinds({**source, "openapi": "3.1.0"}) == ["UndefinedSecurityScheme"]
