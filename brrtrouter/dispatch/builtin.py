@@ -7,6 +7,7 @@ package: the documentation works without any other host.
 from __future__ import annotations
 
 import html
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -66,11 +67,10 @@ def endpoints(settings: Endpoints, specification: Document) -> Iterator[Endpoint
         yield Endpoint(settings.openapi_yaml, "openapi_yaml", document.as_yaml)
     shown = settings.openapi_json or settings.openapi_yaml
     if settings.docs is not None and shown is not None:
+        docs = _Docs(settings.docs, shown, specification.title)
         base = settings.docs.rstrip("/")
-        docs = _Docs(base, shown, specification.title)
-        yield Endpoint(base or "/", "docs", docs.page if not base else docs.redirect)
-        if base:
-            yield Endpoint(f"{base}/", "docs_page", docs.page)
+        for path in dict.fromkeys((settings.docs, f"{base}/")):
+            yield Endpoint(path, "docs", docs.page_at(path))
         yield Endpoint(f"{base}/{{asset}}", "docs_asset", docs.asset)
 
 
@@ -116,25 +116,33 @@ class _OpenApi:
 class _Docs:
     """The documentation page and its files."""
 
-    def __init__(self, base: str, document_url: str, title: str) -> None:
-        self._base = base
+    def __init__(self, path: str, document_path: str, title: str) -> None:
+        self._path = path
+        self._document_path = document_path
+        self._title = title
         self._folder = files("brrtrouter.dispatch") / "assets" / "docs"
         self._names = frozenset(entry.name for entry in self._folder.iterdir() if entry.is_file())
         self._cache: dict[str, bytes] = {}
-        self._words = {"__OPENAPI_URL__": html.escape(document_url), "__TITLE__": html.escape(title)}
 
-    def redirect(self, request: Request) -> Response:
-        """The page names its files relative to itself, so it lives below a slash."""
-        return Response(308, None, {"Location": f"{self._base.rpartition('/')[2]}/"})
+    def page_at(self, path: str) -> Callable[[Request], Response]:
+        """The page for one URL path.  Its links are relative, so that it works behind a proxy that adds a prefix."""
+        folder = posixpath.dirname(path)
+        words = {
+            "__BASE__": "" if path.endswith("/") else posixpath.basename(path) + "/",
+            "__OPENAPI_URL__": posixpath.relpath(self._document_path, folder),
+            "__TITLE__": self._title,
+        }
 
-    def page(self, request: Request) -> Response:
-        if "" not in self._cache:
-            page = (self._folder / "index.html").read_text(encoding="utf-8")
-            # One pass, so that a title that holds a placeholder stays what it is.
-            words = re.compile("|".join(self._words))
-            self._cache[""] = words.sub(lambda match: self._words[match[0]], page).encode()
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
-        return Response(200, self._cache[""], headers, _TYPES[".html"])
+        def page(request: Request) -> Response:
+            if path not in self._cache:
+                template = (self._folder / "index.html").read_text(encoding="utf-8")
+                # One pass, so that a title that holds a placeholder stays what it is.
+                filled = re.sub("|".join(words), lambda match: html.escape(words[match[0]]), template)
+                self._cache[path] = filled.encode()
+            headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
+            return Response(200, self._cache[path], headers, _TYPES[".html"])
+
+        return page
 
     def asset(self, request: Request) -> Response:
         name = request.path_params["asset"]

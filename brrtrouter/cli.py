@@ -1,0 +1,226 @@
+"""The command line: `brrtrouter serve` and `brrtrouter routes`.
+
+What a user can cause ends as one line on standard error and exit code 2; findings about a document are listed below it.
+Nothing that a user can cause prints a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from brrtrouter import __version__
+from brrtrouter.errors import BrrtError, Issue
+
+# Warnings of one kind beyond this number are counted, not listed.
+LISTED_WARNINGS = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, or 2 for what the user can mend."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except BrrtError as error:
+        print(f"brrtrouter: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output is gone: nothing more can be said, and the interpreter shall not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="brrtrouter", description="Serve an OpenAPI description.")
+    parser.add_argument("--version", action="version", version=f"brrtrouter {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="serve a document, or an App object",
+        description="Serve an OpenAPI document, or an App given as module:name. Without --handlers every operation is "
+        "answered by the echo handler.",
+    )
+    _common(serve)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=_port, default=8080, help="port, 0 for a free one (default: %(default)s)")
+    serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"],
+                       help="what is logged on standard error (default: %(default)s)")
+    serve.set_defaults(run=_serve)
+    routes = commands.add_parser("routes", help="list the operations of a document and what answers them")
+    _common(routes)
+    routes.add_argument("--format", choices=["text", "json"], default="text", help="output (default: %(default)s)")
+    routes.set_defaults(run=_routes)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help="OpenAPI document (YAML or JSON), or module:name of an App")
+    parser.add_argument("--handlers", metavar="MODULE", help="module, or path to a .py file, with the handlers")
+    parser.add_argument("--config", metavar="FILE", help="configuration file (YAML)")
+    parser.add_argument("--base-path", metavar="PATH", help="in place of the path of `servers` in the document")
+    parser.add_argument("--strict", action="store_true", help="treat warnings about the document as errors")
+    parser.add_argument("--test-api-key", metavar="KEY", help="key of every apiKey scheme without one, for trying things")
+    parser.add_argument("--echo", action="store_true", help="answer operations without a handler by the echo handler")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="say for each operation what was parsed and why its handler was chosen")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _app(arguments: argparse.Namespace) -> Any:
+    """The application that the arguments describe."""
+    if _names_object(arguments.spec):
+        return _import_app(arguments)
+    from brrtrouter.app import App
+
+    if arguments.test_api_key:
+        os.environ.setdefault("BRRTR_API_KEY", arguments.test_api_key)
+    return App(
+        Path(arguments.spec),
+        handlers=arguments.handlers,
+        config=arguments.config,
+        echo=arguments.echo or arguments.handlers is None,
+        base_path=arguments.base_path,
+        strict=arguments.strict,
+    )
+
+
+def _names_object(text: str) -> bool:
+    module, colon, name = text.partition(":")
+    dotted = all(part.isidentifier() for part in module.split("."))
+    return bool(colon) and dotted and name.isidentifier() and not Path(text).exists()
+
+
+def _import_app(arguments: argparse.Namespace) -> Any:
+    from brrtrouter.app import App
+    from brrtrouter.dispatch.registry import import_module
+
+    for option in ("handlers", "config", "base_path", "test_api_key"):
+        if getattr(arguments, option):
+            flag = "--" + option.replace("_", "-")
+            raise BrrtError(f"{flag} goes with a document; {arguments.spec} is an App that has its own")
+    module, _, name = arguments.spec.partition(":")
+    app = getattr(import_module(module), name, None)
+    if not isinstance(app, App):
+        what = "has no such name" if app is None else f"is {type(app).__name__}, not an App"
+        raise BrrtError(f"{arguments.spec}: {what}")
+    return app
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(
+        level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    app = _app(arguments)
+    server = importlib.import_module("brrtrouter.server.handle").Server(app, arguments.host, arguments.port)
+    _banner(app, sys.stdout, verbose=arguments.verbose)
+
+    def ready(running: Any) -> None:
+        print(f"Listening on {running.url}  (stop with Ctrl-C)", flush=True)
+
+    server.run(ready)
+
+
+def _routes(arguments: argparse.Namespace) -> None:
+    arguments.echo = True  # only listed, never served: missing keys and handlers are no reason to refuse
+    app = _app(arguments)
+    if arguments.format == "json":
+        print(json.dumps([_route_record(app, route) for route in app.routes], indent=2))
+        return
+    _banner(app, sys.stdout, verbose=arguments.verbose)
+
+
+def _route_record(app: Any, route: Any) -> dict[str, Any]:
+    return {
+        "method": route.method,
+        "path": route.path,
+        "handler": route.handler,
+        "implemented": app.registry.find(route.handler) is not None,
+        "reason": route.reason,
+        "kind": route.kind,
+        "security": route.security,
+    }
+
+
+def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
+    """Every route and its handler, what is missing, and what about the document deserves a look."""
+    specification = app.specification
+    print(f"BRRTRouter {__version__}: {specification.title} (OpenAPI {specification.version}, {specification.source})",
+          file=out)
+    routes = app.routes
+    width = [max((len(getattr(route, name)) for route in routes), default=0) for name in ("method", "path", "handler")]
+    for route in routes:
+        line = f"  {route.method:<{width[0]}}  {route.path:<{width[1]}}  -> {route.handler:<{width[2]}}"
+        notes = [route.kind] + ([f"security: {route.security}"] if route.security else [])
+        print(f"{line}  [{'; '.join(notes)}]", file=out)
+        if verbose:
+            _trace(route, out)
+    _print_missing(app, out)
+    for name in app.unused:
+        print(f"warning: the handler {name!r} belongs to no operation", file=out)
+    _print_warnings(specification.issues, out, verbose=verbose)
+    endpoints = [path for path in (app.config.endpoints.health, app.config.endpoints.openapi_json,
+                                   app.config.endpoints.openapi_yaml, app.config.endpoints.docs) if path]
+    print(f"{len(routes)} operations; built in: {' '.join(endpoints)}", file=out, flush=True)
+
+
+def _print_missing(app: Any, out: TextIO) -> None:
+    missing = app.missing
+    if not missing:
+        return
+    answer = "the echo handler" if app.echo else "501"
+    print(f"{len(missing)} handlers are missing, their operations are answered by {answer}", end="", file=out)
+    print("" if len(missing) == len({route.handler for route in app.routes}) else ": " + ", ".join(missing), file=out)
+    if app.echo and any(route.security for route in app.routes):
+        print("echo mode: of a credential only the presence is checked, not whether it is valid", file=out)
+
+
+def _print_warnings(issues: Sequence[Issue], out: TextIO, *, verbose: bool) -> None:
+    """Warnings by kind; of a kind with many only the first, unless `verbose`."""
+    by_kind: dict[str, list[Issue]] = {}
+    for issue in issues:
+        by_kind.setdefault(issue.kind, []).append(issue)
+    for kind, found in by_kind.items():
+        listed = found if verbose else found[:LISTED_WARNINGS]
+        for issue in listed:
+            print(f"warning: {issue}", file=out)
+        if len(found) > len(listed):
+            print(f"warning: [{kind}] and {len(found) - len(listed)} more; --verbose lists them", file=out)
+
+
+def _trace(route: Any, out: TextIO) -> None:
+    """What was parsed of one operation and why its handler was chosen."""
+    operation = route.model
+    print(f"      from {operation.pointer}", file=out)
+    print(f"      handler {operation.handler!r} from {operation.handler_source}; {route.reason}", file=out)
+    for parameter in operation.parameters:
+        kind = parameter.shape if parameter.shape != "scalar" else ""
+        types = " | ".join(parameter.types)
+        notes = [parameter.style + (", explode" if parameter.explode else "")]
+        notes += ["required"] if parameter.required else []
+        notes += [f"default {parameter.default!r}"] if parameter.has_default else []
+        notes += ["validated"] if parameter.schema is not None else []
+        print(f"      {parameter.location} {parameter.name}: {' of '.join(filter(None, (kind, types)))} "
+              f"({'; '.join(notes)})", file=out)
+    if operation.request_body is not None:
+        types = ", ".join(media.name for media in operation.request_body.content) or "nothing declared"
+        print(f"      body: {types}{' (required)' if operation.request_body.required else ''}", file=out)
+    answers = ", ".join(response.status for response in operation.responses)
+    print(f"      responses: {answers or 'none declared'}; a plain result is {operation.success_status}", file=out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
