@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from brrtrouter.config import Config, load_config
+from brrtrouter.config import Config, api_key_variable, load_config
 from brrtrouter.core.arguments import ArgumentParser
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response, problem_response
 from brrtrouter.core.service import Body, Mode, Operation, Service
 from brrtrouter.dispatch import builtin
 from brrtrouter.dispatch.echo import echo
-from brrtrouter.dispatch.kinds import mode_of
+from brrtrouter.dispatch.kinds import mode_of, never_blocks
 from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.pool import Pool
 from brrtrouter.dispatch.registry import Handler, Registry
 from brrtrouter.errors import ConfigError, HandlerError, Issue, RouteError, SpecError
-from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wraps_everything
-from brrtrouter.policy.security import ApiKeyProvider, Bound, PresenceProvider, SecurityProvider, compile_check
+from brrtrouter.policy.middleware import applies_to, check_middleware, fold, fold_everything, wraps_everything
+from brrtrouter.policy.security import (
+    ApiKeyProvider,
+    Bound,
+    PresenceProvider,
+    SecurityProvider,
+    check_provider,
+    compile_check,
+)
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
+from brrtrouter.spec.schema import Schema
 
 if TYPE_CHECKING:
     from brrtrouter.server.handle import Server
@@ -54,8 +64,9 @@ class App:
     spec: a path, bytes, text or a dict.  handlers: the name of a module or a path to one, a module, an object with
     methods, or a mapping from names.  config: a path to a YAML file, a mapping, or a Config.  middleware: see
     `brrtrouter.policy.middleware`.  security: providers by the name of their scheme, see `brrtrouter.policy.security`.
-    echo: operations without a handler are answered by the echo handler, and of a credential only the presence is checked.
-    base_path: instead of the one that `servers` gives.  strict: warnings about the document are errors.
+    echo: operations without a handler are answered by the echo handler, and a credential that no provider verifies
+    must only be present.  base_path: instead of the one that `servers` gives.  strict: warnings about the document are
+    errors.
 
     Raises SpecError, HandlerError and ConfigError for what is wrong with each.
     """
@@ -63,7 +74,7 @@ class App:
     def __init__(
         self,
         spec: Source,
-        handlers: str | ModuleType | Mapping[str, Handler] | object | None = None,
+        handlers: str | os.PathLike[str] | ModuleType | Mapping[str, Handler] | object = None,
         config: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None,
         *,
         middleware: Iterable[object] = (),
@@ -162,16 +173,14 @@ class App:
 
     def _compile(self) -> Service:
         endpoints = list(builtin.endpoints(self.config.endpoints, self.specification))
-        taken = {("GET", endpoint.path) for endpoint in endpoints}
-        declared = []
-        for operation in self.specification.operations:
-            if (operation.method, operation.path) in taken:
-                logger.warning("%s %s of the document is hidden by a built-in endpoint", operation.method, operation.path)
-            else:
-                declared.append(operation)
+        declared = self._visible({endpoint.path for endpoint in endpoints})
         matcher = self._matcher(endpoints, declared)
+        self._check_schemas(declared)
         checks = self._security_checks(declared)
-        operations: list[Operation] = [self._builtin(endpoint) for endpoint in endpoints]
+        operations = [
+            Operation(method="GET", path=endpoint.path, handler=endpoint.name, call=endpoint.call, mode=Mode.SYNC)
+            for endpoint in endpoints
+        ]
         self._routes = []
         for index, operation in enumerate(declared, start=len(endpoints)):
             call, mode, route = self._chain(operation)
@@ -179,6 +188,17 @@ class App:
             check, check_mode = checks.get(operation.security, (None, Mode.SYNC))
             names = matcher.capture_names(index)
             operations.append(_operation(operation, names, self.config, call, mode, check, check_mode))
+        return self._assemble(matcher, operations)
+
+    def _visible(self, endpoints: set[str]) -> list[model.Operation]:
+        """The operations of the document that no built-in endpoint hides."""
+        hidden = [each for each in self.specification.operations if each.method == "GET" and each.path in endpoints]
+        for operation in hidden:
+            logger.warning("GET %s of the document is hidden by a built-in endpoint", operation.path)
+        return [operation for operation in self.specification.operations if operation not in hidden]
+
+    def _assemble(self, matcher: Matcher, operations: Iterable[Operation]) -> Service:
+        operations = tuple(operations)
         outer = [layer for layer in self._middleware if wraps_everything(layer)]
         around, around_mode = _around(outer, operations)
         return Service(
@@ -196,24 +216,23 @@ class App:
         matcher = Matcher(
             auto_head=routing.auto_head, auto_options=routing.auto_options, trailing_slash=routing.trailing_slash
         )
-        for endpoint in endpoints:
-            matcher.add("GET", endpoint.path, len(matcher))
-        issues = []
-        for operation in declared:
-            try:
-                matcher.add(operation.method, operation.path, len(matcher))
-            except RouteError as error:
-                issues.append(Issue("IllegalPathTemplate", operation.pointer, str(error)))
+        paths = [endpoint.path for endpoint in endpoints]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ConfigError(f"two built-in endpoints have the path {path}")
+            matcher.add("GET", path, len(matcher))
+        issues = [issue for operation in declared if (issue := _add_route(matcher, operation)) is not None]
         if issues:
             raise SpecError(self.specification.source, issues)
         matcher.freeze()
         return matcher
 
-    def _builtin(self, endpoint: builtin.Endpoint) -> Operation:
-        parser = ArgumentParser((), ("asset",)) if "{" in endpoint.path else None
-        return Operation(
-            method="GET", path=endpoint.path, handler=endpoint.name, call=endpoint.call, mode=Mode.SYNC, parser=parser
-        )
+    def _check_schemas(self, operations: list[model.Operation]) -> None:
+        """Compile what requests are validated by: a schema that cannot be used is found now, not by a request."""
+        schemas = dict.fromkeys(schema for operation in operations for schema in _request_schemas(operation))
+        issues = [issue for schema in schemas if (issue := schema.compile_issue()) is not None]
+        if issues:
+            raise SpecError(self.specification.source, issues)
 
     def _chain(self, operation: model.Operation) -> tuple[Callable[[Request], Any], Mode, Route]:
         """The handler of an operation inside of the middleware that applies to it."""
@@ -228,12 +247,18 @@ class App:
         kind = {Mode.SYNC: "thread", Mode.INLINE: "async, never suspends", Mode.TASK: "async"}[mode]
         if mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
             kind = "inline"
+        elif mode is Mode.SYNC and never_blocks(function):
+            kind = "stream"
         elif mode is Mode.SYNC:
             call, mode = self._pool.wrap(function), Mode.TASK
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         call, mode = fold(call, mode, layers)
-        return call, mode, Route(
-            operation.method, operation.path, operation.handler, reason, _security_text(operation), kind, operation
+        return (
+            call,
+            mode,
+            Route(
+                operation.method, operation.path, operation.handler, reason, _security_text(operation), kind, operation
+            ),
         )
 
     def _replace(self, service: Service, name: str) -> Service:
@@ -244,7 +269,7 @@ class App:
                 call, mode, route = self._chain(current.model)
                 operations[index] = current.replace(call, mode)
                 self._routes = [route if known.model is current.model else known for known in self._routes]
-        return service.replace(operations)
+        return self._assemble(service.matcher, operations)
 
     # -- security
 
@@ -252,27 +277,37 @@ class App:
         self, operations: list[model.Operation]
     ) -> dict[model.SecurityRequirement, tuple[Callable[[Request], Any], Mode]]:
         """One check for each distinct requirement; schemes that nobody can verify are refused, all at once."""
-        requirements = dict.fromkeys(operation.security for operation in operations if operation.security)
+        self._check_provider_names()
+        # `security: [{}]` asks for nothing, like no security at all.
+        requirements = dict.fromkeys(operation.security for operation in operations if any(operation.security))
+        schemes = self.specification.security_schemes
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
-        providers = {name: self._provider(self.specification.security_schemes[name]) for name in names}
-        missing = [self.specification.security_schemes[name] for name, found in providers.items() if found is None]
+        found = {name: self._provider(schemes[name]) for name in names}
+        providers = {name: provider for name, provider in found.items() if provider is not None}
+        missing = [_how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
-            raise ConfigError("; ".join(_how_to_configure(scheme, self.specification.source) for scheme in missing))
-        checks = {}
-        for requirement in requirements:
-            bound = [
+            raise ConfigError("; ".join(sorted(missing)))
+        return {
+            requirement: compile_check(
                 [
-                    Bound(providers[need.scheme], self.specification.security_schemes[need.scheme], need.scopes)  # type: ignore[arg-type]
-                    for need in alternative
+                    [Bound(providers[need.scheme], schemes[need.scheme], need.scopes) for need in alternative]
+                    for alternative in requirement
                 ]
-                for alternative in requirement
-            ]
-            checks[requirement] = compile_check(bound)
-        return checks
+            )
+            for requirement in requirements
+        }
+
+    def _check_provider_names(self) -> None:
+        """A provider for a scheme that the document does not have is a misspelt name."""
+        schemes = self.specification.security_schemes
+        unknown = ", ".join(repr(name) for name in self._providers if name not in schemes)
+        if unknown:
+            known = ", ".join(map(repr, schemes)) or "none"
+            raise ConfigError(f"{self.specification.source} has no security scheme {unknown}; it has {known}")
 
     def _provider(self, scheme: model.SecurityScheme) -> SecurityProvider | None:
         if scheme.name in self._providers:
-            return self._providers[scheme.name]
+            return check_provider(scheme.name, self._providers[scheme.name])
         key = self.config.api_key(scheme.name) if scheme.type == "apiKey" else None
         if key is not None:
             return ApiKeyProvider(key)
@@ -286,13 +321,23 @@ class App:
         server.start()
         return server
 
-    def run(self, host: str = "127.0.0.1", port: int = 8080) -> None:
-        """Serve in this thread until SIGTERM or SIGINT, then drain."""
+    def run(self, host: str = "127.0.0.1", port: int = 8080, workers: int = 1) -> None:
+        """Serve in this thread until SIGTERM or SIGINT, then drain.  ConfigError when `workers` is not 1."""
+        if workers != 1:
+            raise ConfigError(f"workers={workers}: this version serves from one process")
         import_module("brrtrouter.server.handle").Server(self, host, port).run()
 
     def close(self) -> None:
         """Let the threads of the handler pool end."""
         self._pool.close()
+
+
+def _add_route(matcher: Matcher, operation: model.Operation) -> Issue | None:
+    try:
+        matcher.add(operation.method, operation.path, len(matcher))
+    except RouteError as error:
+        return Issue("IllegalPathTemplate", operation.pointer, str(error))
+    return None
 
 
 def _operation(
@@ -324,25 +369,47 @@ def _operation(
     )
 
 
-def _media_types(operation: model.Operation) -> dict[int, str]:
+def _request_schemas(operation: model.Operation) -> Iterator[Schema]:
+    media = operation.request_body.content if operation.request_body is not None else ()
+    schemas = [parameter.schema for parameter in operation.parameters] + [each.schema for each in media]
+    yield from (schema for schema in schemas if schema is not None)
+
+
+def _media_types(operation: model.Operation) -> dict[int, str | None]:
     """What a plain result is sent as: the declared media type when it is not the usual JSON and not a range."""
-    found = {}
-    for response in operation.responses:
-        names = [media.essence for media in response.content if "*" not in media.essence]
-        if response.status.isdigit() and names and "application/json" not in names:
-            found[int(response.status)] = names[0]
-    return found
+    return _by_status(tuple((response.status, _media_type(response)) for response in operation.responses))
+
+
+def _media_type(response: model.Response) -> str | None:
+    names = [media.essence for media in response.content if "*" not in media.essence]
+    return None if not names or "application/json" in names else names[0]
+
+
+@lru_cache
+def _by_status(declared: tuple[tuple[str, str | None], ...]) -> dict[int, str | None]:
+    """The more exact key wins (OpenAPI 3.1 section 4.8.16).  Operations that declare the same share one table."""
+    found: dict[int, str | None] = {}
+    for status, name in sorted(declared, key=lambda entry: len(_statuses(entry[0])), reverse=True):
+        found.update(dict.fromkeys(_statuses(status), name))
+    return found if any(found.values()) else {}
+
+
+def _statuses(declared: str) -> range:
+    """The statuses that a key of Responses stands for: "404", "4XX", or "default"."""
+    if declared.isdigit():
+        return range(int(declared), int(declared) + 1)
+    return range(int(declared[0]) * 100, int(declared[0]) * 100 + 100) if declared[:1].isdigit() else range(200, 600)
 
 
 def _around(
-    layers: list[object], operations: list[Operation]
+    layers: list[object], operations: Iterable[Operation]
 ) -> tuple[Callable[[Callable[[Request], Any]], Callable[[Request], Any]] | None, Mode]:
     """What wraps the whole walk.  When anything inside may suspend, all of it runs as a coroutine."""
     if not layers:
         return None, Mode.SYNC
     inner = Mode.TASK if any(operation.suspends for operation in operations) else Mode.SYNC
-    _, mode = fold(lambda request: None, inner, layers)
-    return (lambda walk: fold(walk, inner, layers)[0]), mode
+    _, mode = fold_everything(lambda request: None, inner, layers, _internal_error)
+    return (lambda walk: fold_everything(walk, inner, layers, _internal_error)[0]), mode
 
 
 def _security_text(operation: model.Operation) -> str:
@@ -352,9 +419,16 @@ def _security_text(operation: model.Operation) -> str:
 def _how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
     where = f"security scheme {scheme.name!r} ({scheme.type}) of {source} has no provider"
     if scheme.type == "apiKey":
-        variable = "BRRTR_API_KEY__" + scheme.name.upper().replace("-", "_")
+        variable = api_key_variable(scheme.name)
         return f"{where}: set security.api_keys.{scheme.name}.key in the configuration, or {variable}"
     return f"{where}: pass one as App(security={{{scheme.name!r}: provider}})"
+
+
+def _internal_error(request: Request) -> Response:
+    """The answer for an exception that is being handled."""
+    _log_error(request)
+    detail = "the server failed to answer this request"
+    return problem_response("internal-error", detail, extra={"request_id": request.id})
 
 
 def _log_error(request: Request) -> None:

@@ -32,11 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"brrtrouter: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader of our output is gone: nothing more can be said, and the interpreter shall not try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _drop_output() -> None:
+    """The reader of our output is gone: nothing more can be said, and the interpreter shall not try at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,8 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     _common(serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8080, help="port, 0 for a free one (default: %(default)s)")
-    serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"],
-                       help="what is logged on standard error (default: %(default)s)")
+    serve.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="what is logged on standard error (default: %(default)s)",
+    )
     serve.set_defaults(run=_serve)
     routes = commands.add_parser("routes", help="list the operations of a document and what answers them")
     _common(routes)
@@ -68,10 +76,14 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="configuration file (YAML)")
     parser.add_argument("--base-path", metavar="PATH", help="in place of the path of `servers` in the document")
     parser.add_argument("--strict", action="store_true", help="treat warnings about the document as errors")
-    parser.add_argument("--test-api-key", metavar="KEY", help="key of every apiKey scheme without one, for trying things")
+    parser.add_argument("--test-api-key", metavar="KEY", help="key of every apiKey scheme that has none, for trials")
     parser.add_argument("--echo", action="store_true", help="answer operations without a handler by the echo handler")
-    parser.add_argument("-v", "--verbose", action="store_true",
-                        help="say for each operation what was parsed and why its handler was chosen")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say for each operation what was parsed and why its handler was chosen",
+    )
 
 
 def _port(text: str) -> int:
@@ -85,13 +97,13 @@ def _app(arguments: argparse.Namespace) -> Any:
     if _names_object(arguments.spec):
         return _import_app(arguments)
     from brrtrouter.app import App
+    from brrtrouter.config import load_config
 
-    if arguments.test_api_key:
-        os.environ.setdefault("BRRTR_API_KEY", arguments.test_api_key)
+    given = {"BRRTR_API_KEY": arguments.test_api_key} if arguments.test_api_key else {}
     return App(
         Path(arguments.spec),
         handlers=arguments.handlers,
-        config=arguments.config,
+        config=load_config(arguments.config, {**os.environ, **given}),
         echo=arguments.echo or arguments.handlers is None,
         base_path=arguments.base_path,
         strict=arguments.strict,
@@ -108,7 +120,7 @@ def _import_app(arguments: argparse.Namespace) -> Any:
     from brrtrouter.app import App
     from brrtrouter.dispatch.registry import import_module
 
-    for option in ("handlers", "config", "base_path", "test_api_key"):
+    for option in ("handlers", "config", "base_path", "strict", "test_api_key", "echo"):
         if getattr(arguments, option):
             flag = "--" + option.replace("_", "-")
             raise BrrtError(f"{flag} goes with a document; {arguments.spec} is an App that has its own")
@@ -129,18 +141,30 @@ def _serve(arguments: argparse.Namespace) -> None:
     _banner(app, sys.stdout, verbose=arguments.verbose)
 
     def ready(running: Any) -> None:
-        print(f"Listening on {running.url}  (stop with Ctrl-C)", flush=True)
+        try:
+            print(f"Listening on {running.url}  (stop with Ctrl-C)", flush=True)
+        except BrokenPipeError:
+            _drop_output()  # no reason to stop serving
 
     server.run(ready)
 
 
 def _routes(arguments: argparse.Namespace) -> None:
-    arguments.echo = True  # only listed, never served: missing keys and handlers are no reason to refuse
     app = _app(arguments)
+    if not _names_object(arguments.spec):
+        _without_keys(app)
     if arguments.format == "json":
         print(json.dumps([_route_record(app, route) for route in app.routes], indent=2))
         return
     _banner(app, sys.stdout, verbose=arguments.verbose)
+
+
+def _without_keys(app: Any) -> None:
+    """Let an application be listed, which is all that happens to it, that lacks the keys to be served."""
+    from brrtrouter.policy.security import PresenceProvider
+
+    for scheme in app.specification.security_schemes:
+        app.add_security(scheme, PresenceProvider())
 
 
 def _route_record(app: Any, route: Any) -> dict[str, Any]:
@@ -157,14 +181,18 @@ def _route_record(app: Any, route: Any) -> dict[str, Any]:
 
 def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
     """Every route and its handler, what is missing, and what about the document deserves a look."""
-    specification = app.specification
-    print(f"BRRTRouter {__version__}: {specification.title} (OpenAPI {specification.version}, {specification.source})",
-          file=out)
-    routes = app.routes
+    specification, routes = app.specification, app.routes
+    print(
+        f"BRRTRouter {__version__}: {specification.title} (OpenAPI {specification.version}, {specification.source})",
+        file=out,
+    )
+    missing = set(app.missing)
+    stand_in = "echo" if app.echo else "missing, 501"
     width = [max((len(getattr(route, name)) for route in routes), default=0) for name in ("method", "path", "handler")]
     for route in routes:
         line = f"  {route.method:<{width[0]}}  {route.path:<{width[1]}}  -> {route.handler:<{width[2]}}"
-        notes = [route.kind] + ([f"security: {route.security}"] if route.security else [])
+        notes = [stand_in if route.handler in missing else route.kind]
+        notes += [f"security: {route.security}"] if route.security else []
         print(f"{line}  [{'; '.join(notes)}]", file=out)
         if verbose:
             _trace(route, out)
@@ -172,18 +200,29 @@ def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
     for name in app.unused:
         print(f"warning: the handler {name!r} belongs to no operation", file=out)
     _print_warnings(specification.issues, out, verbose=verbose)
-    endpoints = [path for path in (app.config.endpoints.health, app.config.endpoints.openapi_json,
-                                   app.config.endpoints.openapi_yaml, app.config.endpoints.docs) if path]
-    print(f"{len(routes)} operations; built in: {' '.join(endpoints)}", file=out, flush=True)
+    endpoints = [
+        path
+        for path in (
+            app.config.endpoints.health,
+            app.config.endpoints.openapi_json,
+            app.config.endpoints.openapi_yaml,
+            app.config.endpoints.docs,
+        )
+        if path
+    ]
+    noun = "operation" if len(routes) == 1 else "operations"
+    print(f"{len(routes)} {noun}; built in: {' '.join(endpoints)}", file=out, flush=True)
 
 
 def _print_missing(app: Any, out: TextIO) -> None:
     missing = app.missing
     if not missing:
         return
-    answer = "the echo handler" if app.echo else "501"
-    print(f"{len(missing)} handlers are missing, their operations are answered by {answer}", end="", file=out)
-    print("" if len(missing) == len({route.handler for route in app.routes}) else ": " + ", ".join(missing), file=out)
+    everything = len(missing) == len({route.handler for route in app.routes})
+    count = "1 handler is" if len(missing) == 1 else f"{len(missing)} handlers are"
+    answer = "by the echo handler" if app.echo else "with 501"
+    names = "" if everything else ": " + ", ".join(missing)
+    print(f"{count} missing, answered {answer}{names}", file=out)
     if app.echo and any(route.security for route in app.routes):
         print("echo mode: of a credential only the presence is checked, not whether it is valid", file=out)
 
@@ -213,8 +252,11 @@ def _trace(route: Any, out: TextIO) -> None:
         notes += ["required"] if parameter.required else []
         notes += [f"default {parameter.default!r}"] if parameter.has_default else []
         notes += ["validated"] if parameter.schema is not None else []
-        print(f"      {parameter.location} {parameter.name}: {' of '.join(filter(None, (kind, types)))} "
-              f"({'; '.join(notes)})", file=out)
+        print(
+            f"      {parameter.location} {parameter.name}: {' of '.join(filter(None, (kind, types)))} "
+            f"({'; '.join(notes)})",
+            file=out,
+        )
     if operation.request_body is not None:
         types = ", ".join(media.name for media in operation.request_body.content) or "nothing declared"
         print(f"      body: {types}{' (required)' if operation.request_body.required else ''}", file=out)

@@ -26,7 +26,7 @@ class RouteError(BrrtError, ValueError):
 
 
 class PathError(BrrtError, ValueError):
-    """A request path that is no valid URI path: a bad percent escape or bytes that are not UTF-8 (RFC 3986 2.1, 2.5)."""
+    """A request path that is no valid URI path: a bad percent escape or bytes that are not UTF-8 (RFC 3986 2.1)."""
 
 
 class ConfigError(BrrtError, ValueError):

@@ -36,6 +36,7 @@ class TestResponse:
         self.content = b""
         self.complete = False
         parser = httptools.HttpResponseParser(self)
+        raw = _final(raw)
         head = method == "HEAD"
         # A parser of responses cannot know that a request was HEAD: there the body ends with the head.
         parser.feed_data(raw[: raw.index(b"\r\n\r\n") + 4] if head else raw)
@@ -112,8 +113,8 @@ class TestClient:
         client = TestClient(App("openapi.yaml", handlers="mypkg.handlers"))
         assert client.get("/pets", params={"limit": 2}).json() == [...]
 
-    Every request has a connection of its own.  `headers` are sent with each request.  It may be used as a context manager
-    and closes the application's threads at the end.
+    Every request has a connection of its own.  `headers` are sent with each request.  It may be used as a context
+    manager and closes the application's threads at the end.
     """
 
     __test__ = False
@@ -162,13 +163,15 @@ class TestClient:
         endpoint = Endpoint(self.app.service, asyncio.get_running_loop())
         protocol = transport.protocol = HttpProtocol(endpoint)
         protocol.connection_made(transport)
-        protocol.data_received(data)
-        while not transport.closed and not _answered(bytes(transport.received), method):
-            transport.changed.clear()
-            await transport.changed.wait()
-        if not transport.closed:
-            transport.closed = True
-            protocol.connection_lost(None)
+        try:
+            protocol.data_received(data)
+            while not transport.closed and not _answered(bytes(transport.received), method):
+                transport.changed.clear()
+                await transport.changed.wait()
+        finally:
+            if not transport.closed:
+                transport.closed = True
+                protocol.connection_lost(None)
         return bytes(transport.received)
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:
@@ -203,6 +206,7 @@ class TestClient:
         """Close the client's event loop and the application's threads."""
         self.app.close()
         if not self._loop.is_closed():
+            self._loop.run_until_complete(_end_tasks())
             self._loop.close()
 
     def __enter__(self) -> TestClient:
@@ -218,11 +222,23 @@ def _pairs(fields: Fields) -> list[tuple[str, str]]:
 
 def _answered(received: bytes, method: str) -> bool:
     """Whether the bytes hold a whole final answer."""
-    if b"\r\n\r\n" not in received:
-        return False
-    if received.startswith(b"HTTP/1.1 100 "):
-        return _answered(received[received.index(b"\r\n\r\n") + 4 :], method)
-    return TestResponse(received, method).complete
+    return b"\r\n\r\n" in _final(received) and TestResponse(received, method).complete
+
+
+def _final(received: bytes) -> bytes:
+    """What follows the interim answers (RFC 9110 15.2)."""
+    while received.startswith(b"HTTP/1.1 1") and b"\r\n\r\n" in received:
+        received = received[received.index(b"\r\n\r\n") + 4 :]
+    return received
+
+
+async def _end_tasks() -> None:
+    """Cancel what the handlers of cut requests still do."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 @contextmanager

@@ -27,7 +27,7 @@
 #define BRRT_MAX_SEGMENTS 64    /* in a template; longer paths match nothing */
 #define BRRT_MAX_CAPTURES 32    /* in a template */
 #define BRRT_MAX_TEMPLATE 8192  /* bytes */
-#define BRRT_MAX_METHODS 32     /* distinct methods in one matcher */
+#define BRRT_MAX_METHODS 32     /* distinct methods in one matcher; HEAD is counted whether it is added or not */
 
 /* What a template consists of, as offsets into the template's own bytes. */
 typedef struct brrt_template {
@@ -49,12 +49,12 @@ void brrt_builder_free(brrt_builder *builder); /* NULL is fine */
 
 /* Add a route.  Routes are numbered 0, 1, 2, ... in the order of the calls that return OK.
  * TPL_COLLISION: *other is the number of the route that matches the same requests.  Other errors: TPL_*, NOMEM.
- * After an error the builder is as it was before the call. */
+ * After TPL_* the builder routes as it did before the call; after NOMEM it is only fit to be freed. */
 brrt_status brrt_builder_add(brrt_builder *builder, const char *method, size_t method_len, const char *tpl, size_t len,
                              brrt_template *info, uint32_t *other);
 
 enum {
-    BRRT_AUTO_HEAD = 1,   /* where a template has GET and no HEAD, HEAD matches the route of GET */
+    BRRT_AUTO_HEAD = 1,   /* where a template, its predicates included, has GET and no HEAD, HEAD matches the route of GET */
     BRRT_SLASH_IGNORE = 2 /* when nothing matches, try again with one '/' more or less at the end */
 };
 

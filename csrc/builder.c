@@ -1,13 +1,19 @@
 /* The mutable trie: templates go in one by one, brrt_builder_freeze (freeze.c) writes them out.
  *
- * Ownership: every array below belongs to the builder and is freed by brrt_builder_free.  A failed brrt_builder_add may
- * leave nodes and text behind; a node that no route ends at matches nothing, so they are harmless. */
+ * Ownership: every array below belongs to the builder and is freed by brrt_builder_free.  A refused brrt_builder_add may
+ * leave text and predicates behind that nothing refers to, but never a node: nodes decide the order of mixed segments. */
 #include "builder_internal.h"
 
 #include <stdlib.h>
 
+/* Keeps every index and every doubling inside of 32 bits. */
+#define MAX_ITEMS (UINT32_C(1) << 31)
+
 /* Make room for `extra` more items in a growing array; 0 when out of memory. */
 static int grow(void **items, uint32_t *cap, uint32_t count, uint32_t extra, size_t size) {
+    if (extra > MAX_ITEMS - count) {
+        return 0;
+    }
     if (count + extra <= *cap) {
         return 1;
     }
@@ -55,7 +61,7 @@ void brrt_builder_free(brrt_builder *b) {
 }
 
 static uint64_t edge_hash(uint32_t parent, const char *s, size_t len) {
-    uint64_t key = len >= 8 ? brrt_load8(s) : brrt_load_short(s, len);
+    uint64_t key = brrt_key(s, s, len);
     return (brrt_hash(key, s, len) ^ parent) * BRRT_HASH_MUL;
 }
 
@@ -265,14 +271,14 @@ static int same_span(const brrt_builder *b, brrt_span x, brrt_span y) {
     return x.len == y.len && memcmp(b->text + x.off, b->text + y.off, x.len) == 0;
 }
 
-/* Whether every predicate of x is one of y's. */
+/* Whether a query that satisfies y satisfies x too: each predicate of x is one of y's, or asks less than one. */
 static int predicates_within(const brrt_builder *b, const build_route *x, const build_route *y) {
     for (uint32_t i = 0; i < x->predicates; i++) {
         const brrt_predicate *p = &b->predicates[x->predicate + i];
         uint32_t k = 0;
         for (; k < y->predicates; k++) {
             const brrt_predicate *q = &b->predicates[y->predicate + k];
-            if (p->has_value == q->has_value && same_span(b, p->name, q->name) && same_span(b, p->value, q->value)) {
+            if (same_span(b, p->name, q->name) && (!p->has_value || (q->has_value && same_span(b, p->value, q->value)))) {
                 break;
             }
         }
@@ -281,6 +287,22 @@ static int predicates_within(const brrt_builder *b, const build_route *x, const 
         }
     }
     return 1;
+}
+
+int brrt_same_predicates(const brrt_builder *b, const build_route *x, const build_route *y) {
+    return predicates_within(b, x, y) && predicates_within(b, y, x);
+}
+
+static int is_head(const char *method, size_t len) { return len == 4 && memcmp(method, "HEAD", 4) == 0; }
+
+/* Methods that there are, with the one that BRRT_AUTO_HEAD may need. */
+static uint32_t methods_taken(const brrt_builder *b) {
+    for (uint32_t i = 0; i < b->method_count; i++) {
+        if (is_head(b->text + b->methods[i].off, b->methods[i].len)) {
+            return b->method_count;
+        }
+    }
+    return b->method_count + 1;
 }
 
 static brrt_status find_method(brrt_builder *b, const char *method, size_t len, uint32_t *id) {
@@ -301,7 +323,7 @@ static brrt_status find_method(brrt_builder *b, const char *method, size_t len, 
     if (len == 0 || len > 255) {
         return BRRT_TPL_METHOD;
     }
-    if (b->method_count == BRRT_MAX_METHODS) {
+    if (methods_taken(b) == BRRT_MAX_METHODS && !is_head(method, len)) {
         return BRRT_TPL_TOO_MANY_METHODS;
     }
     if (!GROW(b, text, len)) {
@@ -322,10 +344,10 @@ brrt_status brrt_builder_add(brrt_builder *b, const char *method, size_t method_
         status = find_method(b, method, method_len, &route.method);
     }
     if (status == BRRT_OK) {
-        status = add_path(b, tpl, info->path_len, &node, &depth);
+        status = add_predicates(b, tpl, info->query, &route);
     }
     if (status == BRRT_OK) {
-        status = add_predicates(b, tpl, info->query, &route);
+        status = add_path(b, tpl, info->path_len, &node, &depth); /* last: what refuses stands before the first node */
     }
     if (status == BRRT_OK && !GROW(b, routes, 1)) {
         status = BRRT_NOMEM;
@@ -335,8 +357,7 @@ brrt_status brrt_builder_add(brrt_builder *b, const char *method, size_t method_
     }
     for (uint32_t r = b->nodes[node].route_first; r != 0; r = b->routes[r - 1].next) {
         const build_route *have = &b->routes[r - 1];
-        if (have->method == route.method && have->predicates == route.predicates &&
-            predicates_within(b, have, &route) && predicates_within(b, &route, have)) {
+        if (have->method == route.method && brrt_same_predicates(b, have, &route)) {
             *other = r - 1;
             return BRRT_TPL_COLLISION;
         }

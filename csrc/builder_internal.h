@@ -43,4 +43,7 @@ struct brrt_builder {
     brrt_span methods[BRRT_MAX_METHODS];
 };
 
+/* Whether two routes of one template ask the same of a query. */
+int brrt_same_predicates(const brrt_builder *b, const build_route *x, const build_route *y);
+
 #endif

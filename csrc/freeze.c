@@ -10,12 +10,6 @@ typedef struct counts {
     uint32_t slots, leaves, entries, mixed, choices;
 } counts;
 
-/* The routes of one node by method: what becomes a leaf. */
-typedef struct methods_of {
-    uint32_t present;   /* bit set of methods */
-    uint32_t head_of;   /* 1 + method whose routes HEAD borrows, 0: none */
-} methods_of;
-
 typedef struct writer {
     const brrt_builder *b;
     unsigned options;
@@ -38,32 +32,48 @@ static uint32_t find(const brrt_builder *b, const char *name, uint32_t len) {
     return UINT32_MAX;
 }
 
-static methods_of leaf_methods(const writer *w, uint32_t node) {
-    methods_of out = {0, 0};
+/* Whether HEAD has a route of its own with the predicates of `route`, at the same node. */
+static int has_own_head(const writer *w, uint32_t node, const build_route *route) {
     for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
-        out.present |= 1u << w->b->routes[r - 1].method;
-    }
-    if ((w->options & BRRT_AUTO_HEAD) && w->get != UINT32_MAX && (out.present & (1u << w->get)) &&
-        !(out.present & (1u << w->head))) {
-        out.present |= 1u << w->head;
-        out.head_of = w->get + 1;
-    }
-    return out;
-}
-
-/* How many routes the node has for the method, and whether any of them has predicates. */
-static uint32_t routes_for(const writer *w, uint32_t node, uint32_t method, int *predicates, uint32_t *last) {
-    uint32_t count = 0;
-    *predicates = 0;
-    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
-        const build_route *route = &w->b->routes[r - 1];
-        if (route->method == method) {
-            count++;
-            *predicates |= route->predicates != 0;
-            *last = r - 1;
+        const build_route *own = &w->b->routes[r - 1];
+        if (own->method == w->head && brrt_same_predicates(w->b, own, route)) {
+            return 1;
         }
     }
-    return count;
+    return 0;
+}
+
+/* Whether a route of the node answers the method: its own one, or HEAD where GET answers for it. */
+static int answers(const writer *w, uint32_t node, const build_route *route, uint32_t method) {
+    return route->method == method || ((w->options & BRRT_AUTO_HEAD) && method == w->head && route->method == w->get &&
+                                       !has_own_head(w, node, route));
+}
+
+/* The bit set of methods of one node: what becomes a leaf when it is not empty. */
+static uint32_t leaf_methods(const writer *w, uint32_t node) {
+    uint32_t methods = 0;
+    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+        const build_route *route = &w->b->routes[r - 1];
+        methods |= 1u << route->method;
+        if ((w->options & BRRT_AUTO_HEAD) && answers(w, node, route, w->head)) {
+            methods |= 1u << w->head;
+        }
+    }
+    return methods;
+}
+
+/* The last route of the node for the method, and in *most how many predicates one of them has at most. */
+static uint32_t last_route(const writer *w, uint32_t node, uint32_t method, uint32_t *most) {
+    uint32_t last = 0;
+    *most = 0;
+    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
+        const build_route *route = &w->b->routes[r - 1];
+        if (answers(w, node, route, method)) {
+            *most = route->predicates > *most ? route->predicates : *most;
+            last = r - 1;
+        }
+    }
+    return last;
 }
 
 static uint32_t literal_count(const brrt_builder *b, uint32_t node) {
@@ -90,12 +100,12 @@ static counts count_all(const writer *w) {
         for (uint32_t child = w->b->nodes[node].mixed_first; child != 0; child = w->b->nodes[child].next) {
             c.mixed++;
         }
-        methods_of methods = leaf_methods(w, node);
-        if (methods.present != 0) {
+        uint32_t methods = leaf_methods(w, node);
+        if (methods != 0) {
             c.leaves++;
-            c.entries += (uint32_t)__builtin_popcount(methods.present);
+            c.entries += (uint32_t)__builtin_popcount(methods);
             for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
-                c.choices += 2; /* once for its method, once when HEAD borrows it */
+                c.choices += 2; /* once for its method, once for HEAD */
             }
         }
     }
@@ -103,16 +113,12 @@ static counts count_all(const writer *w) {
 }
 
 /* The routes of one method with predicates, those with more predicates first. */
-static void write_choices(writer *w, uint32_t node, uint32_t method) {
-    uint32_t first = w->used.choices, most = 0;
-    for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
-        const build_route *route = &w->b->routes[r - 1];
-        most = route->method == method && route->predicates > most ? route->predicates : most;
-    }
+static void write_choices(writer *w, uint32_t node, uint32_t method, uint32_t most) {
+    uint32_t first = w->used.choices;
     for (uint32_t left = most + 1; left-- > 0;) {
         for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
             const build_route *route = &w->b->routes[r - 1];
-            if (route->method == method && route->predicates == left) {
+            if (route->predicates == left && answers(w, node, route, method)) {
                 w->choices[w->used.choices++] = (brrt_choice){r - 1, route->predicate, route->predicates, 0};
             }
         }
@@ -122,20 +128,18 @@ static void write_choices(writer *w, uint32_t node, uint32_t method) {
 }
 
 static uint32_t write_leaf(writer *w, uint32_t node) {
-    methods_of methods = leaf_methods(w, node);
-    if (methods.present == 0) {
+    uint32_t methods = leaf_methods(w, node);
+    if (methods == 0) {
         return 0;
     }
     uint32_t leaf = w->used.leaves++;
-    w->leaves[leaf] = (brrt_leaf){methods.present, w->used.entries};
+    w->leaves[leaf] = (brrt_leaf){methods, w->used.entries};
     for (uint32_t method = 0; method < BRRT_MAX_METHODS; method++) {
-        if (methods.present & (1u << method)) {
-            uint32_t source = methods.head_of != 0 && method == w->head ? methods.head_of - 1 : method;
-            uint32_t last = 0;
-            int predicates;
-            routes_for(w, node, source, &predicates, &last);
-            if (predicates) {
-                write_choices(w, node, source);
+        if (methods & (1u << method)) {
+            uint32_t most;
+            uint32_t last = last_route(w, node, method, &most);
+            if (most != 0) {
+                write_choices(w, node, method, most);
             } else {
                 w->entries[w->used.entries++] = last;
             }
@@ -155,7 +159,7 @@ static void write_table(writer *w, uint32_t from, uint32_t to, const uint32_t *n
     for (uint32_t child = b->nodes[from].literal_first; child != 0; child = b->nodes[child].next) {
         brrt_span literal = b->spans[b->nodes[child].first];
         const char *s = b->text + literal.off;
-        uint64_t key = literal.len >= 8 ? brrt_load8(s) : brrt_load_short(s, literal.len);
+        uint64_t key = brrt_key(s, s, literal.len);
         uint64_t hash = brrt_hash(key, s, literal.len);
         uint32_t at = (uint32_t)hash & node->mask;
         while (w->slots[node->table + at] != 0) {
@@ -262,7 +266,7 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     for (uint32_t i = 0; i < method_count; i++) {
         brrt_span name = i < b->method_count ? b->methods[i] : (brrt_span){b->text_count, 4};
         const char *s = text + name.off;
-        methods[i] = (brrt_method){name.len >= 8 ? brrt_load8(s) : brrt_load_short(s, name.len), name.len, name.off};
+        methods[i] = (brrt_method){brrt_key(s, s, name.len), name.len, name.off};
     }
     m->node_count = b->nodes_count;
     m->method_count = method_count;
@@ -278,7 +282,7 @@ brrt_matcher *brrt_builder_freeze(const brrt_builder *b, unsigned options) {
     w.head = find(b, "HEAD", 4);
     uint32_t method_count = b->method_count;
     if (w.head == UINT32_MAX) {
-        if ((options & BRRT_AUTO_HEAD) && w.get != UINT32_MAX && method_count < BRRT_MAX_METHODS) {
+        if ((options & BRRT_AUTO_HEAD) && w.get != UINT32_MAX) {
             w.head = method_count++;
         } else {
             w.options &= ~(unsigned)BRRT_AUTO_HEAD;

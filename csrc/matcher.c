@@ -1,19 +1,16 @@
 /* Matching: see brrt_matcher.h for the rules.  Nothing here allocates or writes outside of the caller's memory. */
 #define _GNU_SOURCE /* memmem */
 
+#include "brrt_simd.h"
 #include "matcher_internal.h"
 
 #include <stdlib.h>
-#if defined(__SSE2__) && !defined(BRRT_NO_SIMD)
-#include <emmintrin.h>
-#define BRRT_SSE2 1
-#endif
 
 /* A path taken apart: segment i is base[start[i] .. start[i + 1] - 1), the byte between being the '/'. */
 typedef struct segments {
     const char *base;
     uint32_t count;
-    uint32_t start[BRRT_MAX_SEGMENTS + 3];
+    uint32_t start[BRRT_MAX_SEGMENTS + 2 + BRRT_V_BYTES]; /* a block of slashes may go beyond the limit */
 } segments;
 
 /* A place to come back to: at `node` with segment `at` the mixed children before `next` were tried. */
@@ -24,94 +21,52 @@ typedef struct choice_point {
     uint32_t next;
 } choice_point;
 
+/* What split() saw beside the slashes; MANY: more segments than any template has, the rest was not split. */
 enum { SEEN_PERCENT = 1, SEEN_HIGH = 2, SEEN_MANY = 4 };
 
-static inline unsigned split_tail(const char *s, size_t at, size_t len, segments *out, uint32_t *count, uint32_t max) {
-    unsigned seen = 0;
-    for (; at < len; at++) {
-        unsigned char c = (unsigned char)s[at];
-        if (c == '/') {
-            if (*count == max) {
-                return seen | SEEN_MANY;
-            }
-            out->start[(*count)++] = (uint32_t)at + 1;
-        } else if (c == '%') {
-            seen |= SEEN_PERCENT;
-        } else if (c & 0x80u) {
-            seen |= SEEN_HIGH;
-        }
-    }
-    return seen;
-}
+/* What the blocks of a path have in common, gathered so that it is looked at only once. */
+typedef struct gathered {
+    brrt_v percent, high;
+} gathered;
 
-#ifdef BRRT_SSE2
-/* Positions of '/' in one block of sixteen bytes, of which the first `skip` were seen before. */
-static inline unsigned split_block(const char *s, size_t at, unsigned skip, segments *out, uint32_t *count, uint32_t max) {
-    __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(s + at));
-    unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('/')));
-    unsigned percents = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('%')));
-    unsigned high = (unsigned)_mm_movemask_epi8(block);
-    unsigned seen = (percents ? SEEN_PERCENT : 0u) | (high ? SEEN_HIGH : 0u);
-    slashes = (slashes >> skip) << skip;
+static inline uint32_t split_block(brrt_v block, size_t at, size_t skip, segments *out, uint32_t count, gathered *seen) {
+    uint64_t slashes = brrt_v_drop(brrt_v_bits(brrt_v_eq(block, '/')), skip);
+    seen->percent = brrt_v_or(seen->percent, brrt_v_eq(block, '%'));
+    seen->high = brrt_v_or(seen->high, block);
     while (slashes != 0) {
-        if (*count == max) {
-            return seen | SEEN_MANY;
-        }
-        out->start[(*count)++] = (uint32_t)at + (uint32_t)__builtin_ctz(slashes) + 1;
+        out->start[count++] = (uint32_t)(at + brrt_v_first(slashes)) + 1;
         slashes &= slashes - 1;
     }
-    return seen;
+    return count;
 }
 
-static unsigned split(const char *s, size_t len, segments *out, uint32_t max) {
+/* Find the segments of a path; a set of SEEN_*. */
+__attribute__((noinline)) static unsigned split(const char *s, size_t len, segments *out, uint32_t max) {
     uint32_t count = 0;
-    unsigned seen = 0;
     size_t at = 0;
-    if (len < 16) {
-        seen = split_tail(s, 0, len, out, &count, max);
+    brrt_v none = brrt_v_load_short(s, 0);
+    gathered seen = {none, none};
+    if (len < BRRT_V_BYTES) {
+        count = split_block(brrt_v_load_short(s, len), 0, 0, out, count, &seen);
     } else {
-        for (; at + 16 <= len && !(seen & SEEN_MANY); at += 16) {
-            seen |= split_block(s, at, 0, out, &count, max);
+        for (; at + BRRT_V_BYTES <= len && count <= max; at += BRRT_V_BYTES) {
+            count = split_block(brrt_v_load(s + at), at, 0, out, count, &seen);
         }
-        if (at < len && !(seen & SEEN_MANY)) {
+        if (at < len && count <= max) {
             /* The last block overlaps the one before, so that nothing beyond the path is read. */
-            seen |= split_block(s, len - 16, (unsigned)(16 - (len - at)), out, &count, max);
+            brrt_v last = brrt_v_load(s + len - BRRT_V_BYTES);
+            count = split_block(last, at, BRRT_V_BYTES - (len - at), out, count, &seen);
         }
     }
-    out->count = count;
-    return seen;
-}
-#else
-/* A bit 0x80 for each byte of the word that equals the byte repeated in `pattern`; exact, no carry between bytes. */
-static inline uint64_t equal_bytes(uint64_t word, uint64_t pattern) {
-    const uint64_t low = 0x7F7F7F7F7F7F7F7Fu;
-    uint64_t diff = word ^ pattern;
-    return ~(((diff & low) + low) | diff | low);
-}
-
-static unsigned split(const char *s, size_t len, segments *out, uint32_t max) {
-    uint32_t count = 0;
-    unsigned seen = 0;
-    size_t at = 0;
-    for (; at + 8 <= len; at += 8) {
-        uint64_t word = brrt_load8(s + at);
-        uint64_t slashes = equal_bytes(word, 0x2F2F2F2F2F2F2F2Fu);
-        seen |= equal_bytes(word, 0x2525252525252525u) ? SEEN_PERCENT : 0u;
-        seen |= (word & 0x8080808080808080u) ? SEEN_HIGH : 0u;
-        while (slashes != 0) {
-            if (count == max) {
-                out->count = count;
-                return seen | SEEN_MANY;
-            }
-            out->start[count++] = (uint32_t)at + ((uint32_t)__builtin_ctzll(slashes) >> 3) + 1;
-            slashes &= slashes - 1;
-        }
+    unsigned result = brrt_v_bits(seen.percent) != 0 ? SEEN_PERCENT : 0u;
+    result |= brrt_v_bits(brrt_v_high(seen.high)) != 0 ? SEEN_HIGH : 0u;
+    if (count > max) {
+        count = max;
+        result |= SEEN_MANY;
     }
-    seen |= split_tail(s, at, len, out, &count, max);
     out->count = count;
-    return seen;
+    return result;
 }
-#endif
 
 /* Decode the path segment by segment into scratch; a '/' that was escaped stays inside of its segment. */
 static brrt_status decode(const char *path, size_t len, char *scratch, segments *out, uint32_t max, int *many) {
@@ -145,25 +100,21 @@ static brrt_status decode(const char *path, size_t len, char *scratch, segments 
     return BRRT_OK;
 }
 
-static inline int same_literal(const brrt_matcher *m, const brrt_node *node, uint64_t key, const char *s, size_t len) {
-    if (node->key != key || node->literal_len != len) {
+/* Whether a literal of more than eight bytes whose keys agree is s[0..len). */
+static inline int same_rest(const char *literal, const char *s, size_t len) {
+    if (brrt_load64(literal + len - 8) != brrt_load64(s + len - 8)) {
         return 0;
     }
-    if (len <= 8) {
-        return 1;
-    }
-    const char *literal = m->text + node->literal;
-    size_t at = 8;
-    for (; at + 8 < len; at += 8) {
-        if (brrt_load8(literal + at) != brrt_load8(s + at)) {
-            return 0;
-        }
-    }
-    return brrt_load8(literal + len - 8) == brrt_load8(s + len - 8);
+    return len <= 16 || memcmp(literal + 8, s + 8, len - 16) == 0;
 }
 
-static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const char *s, size_t len) {
-    uint64_t key = len >= 8 ? brrt_load8(s) : brrt_load_short(s, len);
+static inline int same_literal(const brrt_matcher *m, const brrt_node *node, uint64_t key, const char *s, size_t len) {
+    return node->key == key && node->literal_len == len && (len <= 8 || same_rest(m->text + node->literal, s, len));
+}
+
+static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const char *base, const char *s,
+                                     size_t len) {
+    uint64_t key = brrt_key(base, s, len);
     const uint32_t *slots = m->slots + node->table;
     if (node->mask == 0) {
         uint32_t child = BRRT_SLOT_CHILD(slots[0]);
@@ -273,6 +224,48 @@ static inline int take_leaf(const brrt_matcher *m, uint32_t leaf_index, int meth
     return 0;
 }
 
+/* The common case: take the best choice in every segment and remember none of the others.  Gives OK, NO_MATCH when there
+ * was no other choice, or UNDECIDED when only walk() can tell. */
+enum { UNDECIDED = -1 };
+
+__attribute__((noinline)) static int descend(const brrt_matcher *m, const segments *path, int method, brrt_match *out) {
+    const brrt_node *nodes = m->nodes, *node = nodes;
+    const uint32_t *start = path->start, *const end = start + path->count;
+    const char *base = path->base;
+    brrt_span *capture = out->captures;
+    uint32_t others = 0;
+    for (; start != end; start++) {
+        uint32_t from = start[0], len = start[1] - 1 - from;
+        if (node->has_literals) {
+            uint32_t child = literal_child(m, node, base, base + from, len);
+            if (child != 0) {
+                others |= node->param | node->mixed_count;
+                node = nodes + child;
+                continue;
+            }
+        }
+        if (node->mixed_count != 0) {
+            return UNDECIDED;
+        }
+        if (node->param == 0 || len == 0) {
+            return others ? UNDECIDED : BRRT_NO_MATCH;
+        }
+        capture->off = from;
+        capture->len = len;
+        capture++;
+        node = nodes + node->param;
+    }
+    const brrt_leaf *leaf = m->leaves + node->leaf;
+    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
+    if (!(leaf->methods & bit)) {
+        return UNDECIDED;
+    }
+    uint32_t rank = leaf->methods == bit ? 0 : (uint32_t)__builtin_popcount(leaf->methods & (bit - 1));
+    out->route = m->entries[leaf->entry + rank];
+    out->count = (uint32_t)(capture - out->captures);
+    return out->route & BRRT_ENTRY_CHOICE ? UNDECIDED : BRRT_OK;
+}
+
 static brrt_status walk(const brrt_matcher *m, const segments *path, int method, const char *query, size_t query_len,
                         brrt_match *out) {
     choice_point stack[BRRT_MAX_SEGMENTS + 2];
@@ -293,7 +286,7 @@ static brrt_status walk(const brrt_matcher *m, const segments *path, int method,
         from = path->start[at];
         to = path->start[at + 1] - 1;
         if (node->has_literals) {
-            uint32_t child = literal_child(m, node, base + from, to - from);
+            uint32_t child = literal_child(m, node, base, base + from, to - from);
             if (child != 0) {
                 if (node->param | node->mixed_count) {
                     stack[depth++] = (choice_point){index, at, captures, 0};
@@ -397,7 +390,9 @@ brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const ch
     if (many) {
         return BRRT_NO_MATCH;
     }
-    brrt_status status = walk(matcher, &parts, method, query, query_len, out);
+    out->visits = parts.count + 1;
+    int found = descend(matcher, &parts, method, out);
+    brrt_status status = found == UNDECIDED ? walk(matcher, &parts, method, query, query_len, out) : (brrt_status)found;
     if (status != BRRT_OK && (matcher->options & BRRT_SLASH_IGNORE) && other_slash(&parts) && parts.count <= max) {
         return walk(matcher, &parts, method, query, query_len, out);
     }
@@ -405,7 +400,7 @@ brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const ch
 }
 
 int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len) {
-    uint64_t key = len >= 8 ? brrt_load8(method) : brrt_load_short(method, len);
+    uint64_t key = brrt_key(method, method, len);
     for (uint32_t i = 0; i < matcher->method_count; i++) {
         const brrt_method *known = &matcher->methods[i];
         if (known->key == key && known->len == len && (len <= 8 || memcmp(matcher->text + known->text, method, len) == 0)) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "brrt_bytes.h"
 #include "brrt_matcher.h"
 
 /* A node is reached by a literal, by a mixed segment or by a bare expression; only the first kind uses key, literal and
@@ -81,47 +82,29 @@ struct brrt_matcher {
     size_t bytes;
 };
 
-static inline uint64_t brrt_load8(const char *s) {
-    uint64_t word;
-    memcpy(&word, s, 8);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word;
-}
-
-/* The first `len` <= 8 bytes at s, zero padded, where only those bytes may be read. */
-static inline uint64_t brrt_load_short(const char *s, size_t len) {
-    uint64_t word = 0;
-    if (len >= 4) {
-        uint32_t low, high;
-        memcpy(&low, s, 4);
-        memcpy(&high, s + len - 4, 4);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        low = __builtin_bswap32(low);
-        high = __builtin_bswap32(high);
-#endif
-        return (uint64_t)low | ((uint64_t)high << (8 * (len - 4)));
+/* The bytes s[0..len) as a word, the first eight of a longer text, padded with zeros; `base` is readable up to s + len. */
+static inline uint64_t brrt_key(const char *base, const char *s, size_t len) {
+    if (len >= 8) {
+        return brrt_load64(s);
     }
-    if (len != 0) {
-        word = (uint64_t)(unsigned char)s[0];
-        word |= (uint64_t)(unsigned char)s[len >> 1] << (8 * (len >> 1));
-        word |= (uint64_t)(unsigned char)s[len - 1] << (8 * (len - 1));
+    if (len != 0 && s + len - base >= 8) {
+        /* One load that begins before the text is cheaper than several inside of it. */
+        return brrt_load64(s + len - 8) >> (64 - 8 * len);
     }
-    return word;
+    return brrt_load_short(s, len);
 }
 
 #define BRRT_HASH_MUL 0x9E3779B97F4A7C15u
 
 /* Hash of a literal whose first bytes, zero padded, are `key`.  Words of a longer literal are read inside of it. */
 static inline uint64_t brrt_hash(uint64_t key, const char *s, size_t len) {
-    uint64_t hash = (key ^ ((uint64_t)len << 56)) * BRRT_HASH_MUL;
+    uint64_t hash = key * BRRT_HASH_MUL;
     if (len > 8) {
         size_t at = 8;
         for (; at + 8 < len; at += 8) {
-            hash = ((hash ^ (hash >> 29)) + brrt_load8(s + at)) * BRRT_HASH_MUL;
+            hash = ((hash ^ (hash >> 29)) + brrt_load64(s + at)) * BRRT_HASH_MUL;
         }
-        hash = ((hash ^ (hash >> 29)) + brrt_load8(s + len - 8)) * BRRT_HASH_MUL;
+        hash = ((hash ^ (hash >> 29)) + brrt_load64(s + len - 8)) * BRRT_HASH_MUL;
     }
     return hash ^ (hash >> 32);
 }

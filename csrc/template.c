@@ -37,6 +37,13 @@ static size_t closing(const char *s, size_t len, size_t open) {
     return 0;
 }
 
+/* Whether the literal s[from, to) can be decoded: escapes are complete and spell UTF-8. */
+static int decodes(const char *s, size_t from, size_t to) {
+    char text[BRRT_MAX_TEMPLATE];
+    size_t written;
+    return brrt_percent_decode(s + from, to - from, 0, text, &written) == BRRT_OK;
+}
+
 brrt_status brrt_template_parse(const char *s, size_t len, brrt_template *out) {
     if (len > BRRT_MAX_TEMPLATE) {
         return BRRT_TPL_TOO_LONG;
@@ -49,8 +56,11 @@ brrt_status brrt_template_parse(const char *s, size_t len, brrt_template *out) {
         return BRRT_TPL_ENCODING;
     }
     uint32_t segments = 0;
-    size_t at = 0;
+    size_t at = 0, literal = 0; /* where the literal began that `at` is in */
     for (; at < len && s[at] != '?' && s[at] != '#'; at++) {
+        if ((s[at] == '{' || s[at] == '/') && !decodes(s, literal, at)) {
+            return BRRT_TPL_ENCODING;
+        }
         if (s[at] == '{') {
             size_t close = closing(s, len, at);
             if (close == 0) {
@@ -61,11 +71,18 @@ brrt_status brrt_template_parse(const char *s, size_t len, brrt_template *out) {
                 return status;
             }
             at = close;
+            literal = close + 1;
         } else if (s[at] == '}') {
             return BRRT_TPL_BRACE;
-        } else if (s[at] == '/' && ++segments > BRRT_MAX_SEGMENTS) {
-            return BRRT_TPL_TOO_DEEP;
+        } else if (s[at] == '/') {
+            if (++segments > BRRT_MAX_SEGMENTS) {
+                return BRRT_TPL_TOO_DEEP;
+            }
+            literal = at + 1;
         }
+    }
+    if (!decodes(s, literal, at)) {
+        return BRRT_TPL_ENCODING;
     }
     out->path_len = (uint32_t)at;
     if (at < len && s[at] == '?') {

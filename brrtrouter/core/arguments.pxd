@@ -41,6 +41,8 @@ cdef class Param:
     cdef object decode_one(self, const char *s, Py_ssize_t length)
     cdef object decode_list(self, const char *s, Py_ssize_t length)
     cdef object decode(self, const char *s, Py_ssize_t length)
+    cdef object bad(self, object value, str pointer)
+    cdef object refuse(self, object faults, object error)
     cdef object fault(self, object faults, str pointer, str keyword, str message)
     cdef object put(self, dict values, object value, object faults)
 

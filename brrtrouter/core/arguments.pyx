@@ -9,6 +9,7 @@ Sources: OpenAPI 3.1 section 4.8.12 (parameters, styles), 3.2 appendices B and E
 
 from copy import deepcopy
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -34,7 +35,7 @@ from brrtrouter.core.csrc cimport (
 from brrtrouter.core.matcher cimport capture_str
 from brrtrouter.core.request cimport Request, decode_text, latin1, unquoted
 
-from brrtrouter.core.styles import decoder_for
+from brrtrouter.core.styles import NOT_TEXT, TextError, decoder_for
 from brrtrouter.errors import Fault
 
 cdef enum:
@@ -58,8 +59,9 @@ cdef dict CASTS = {
 cdef dict CAST_NAMES = {bit: name for name, bit in CASTS.items()}
 cdef dict SEPARATORS = {"form": b",", "simple": b",", "pipeDelimited": b"|", "spaceDelimited": b" "}
 
-# "This text is no value of the declared type": every Python value, None included, is a possible value.
+# "This text is no value of the declared type" and "is no text at all": every Python value is a possible value.
 cdef object BAD = object()
+cdef object BAD_TEXT = object()
 
 
 def cast_bits(types):
@@ -81,8 +83,11 @@ cdef object cast_span(const char *s, Py_ssize_t length, unsigned types, bint hig
         status = brrt_parse_int64(s, length, &integer)
         if status == BRRT_OK:
             return PyLong_FromLongLong(integer)
-        if status == BRRT_RANGE and length <= MAX_DIGITS:
-            return int(s[:length])
+        if status == BRRT_RANGE and length - (s[0] == c"-") <= MAX_DIGITS:
+            try:
+                return int(s[:length])
+            except ValueError:  # the interpreter was told to take fewer digits
+                return BAD
     if types & CAST_NUMBER and brrt_is_number(s, length):
         if brrt_parse_int64(s, length, &integer) == BRRT_OK:
             return PyLong_FromLongLong(integer)
@@ -103,7 +108,7 @@ cdef str expected(unsigned types):
 
 
 cdef object cast_escaped(const char *s, Py_ssize_t length, unsigned types, bint plus, bint escaped):
-    """Percent-decode once, then cast."""
+    """Percent-decode once, then cast; BAD or BAD_TEXT when that fails."""
     cdef char stack[STACK_TEXT]
     cdef size_t written = 0
     cdef unsigned marks = brrt_scan(s, length) if escaped else 0
@@ -111,11 +116,11 @@ cdef object cast_escaped(const char *s, Py_ssize_t length, unsigned types, bint 
         return cast_span(s, length, types, True)
     if length <= STACK_TEXT:
         if brrt_percent_decode(s, length, plus, stack, &written) != BRRT_OK:
-            return BAD
+            return BAD_TEXT
         return cast_span(stack, written, types, True)
     text = decode_text(s, length, plus)
     if text is None:
-        return BAD
+        return BAD_TEXT
     raw = (<str>text).encode()
     return cast_span(raw, len(raw), types, True)
 
@@ -171,7 +176,7 @@ cdef class Param:
         return cast_escaped(s, length, self.types, self.plus, self.escaped)
 
     cdef object decode_list(self, const char *s, Py_ssize_t length):
-        """Split on the raw separator first, then decode each piece; a `BadItem` when one of them is no value."""
+        """Split on the raw separator first, then decode each piece; a `Refusal` when one of them is no value."""
         cdef Py_ssize_t start = 0, at = 0, width = 0, end
         cdef list items = []
         while length > 0 and at <= length:
@@ -183,25 +188,36 @@ cdef class Param:
             if not self.escaped:
                 trim(s, &start, &end)
             item = self.decode_one(s + start, end - start)
-            if item is BAD:
-                return BadItem(len(items))
+            if item is BAD or item is BAD_TEXT:
+                return self.bad(item, f"/{len(items)}")
             items.append(item)
             at += width
             start = at
         return items
 
     cdef object decode(self, const char *s, Py_ssize_t length):
-        """The value of one text; BAD, a `BadItem` or a `BadText` when it is none."""
+        """The value of one text in UTF-8; a `Refusal` when it is none."""
         if self.split == SCALAR:
             if length == 0 and self.allow_empty:
                 return "" if self.types & CAST_STRING else None
-            return self.decode_one(s, length)
+            return self.bad(self.decode_one(s, length), "")
         if self.split == LIST:
             return self.decode_list(s, length)
         try:
-            return self.decoder(latin1(s, length))
-        except ValueError as error:
-            return BadText(str(error))
+            return self.decoder(capture_str(s, length, True))
+        except TextError as error:
+            return Refusal(error)
+
+    cdef object bad(self, object value, str pointer):
+        """A value as it is; BAD and BAD_TEXT as a `Refusal`."""
+        if value is BAD:
+            return Refusal(TextError(expected(self.types), "type", pointer))
+        if value is BAD_TEXT:
+            return Refusal(TextError(NOT_TEXT, "style", pointer))
+        return value
+
+    cdef object refuse(self, object faults, object error):
+        return self.fault(faults, error.pointer, error.keyword, str(error))
 
     cdef object fault(self, object faults, str pointer, str keyword, str message):
         found = Fault(self.location, self.pointer + pointer, keyword, message)
@@ -212,38 +228,29 @@ cdef class Param:
 
     cdef object put(self, dict values, object value, object faults):
         """Store a decoded value, or say what is wrong with it."""
-        kind = type(value)
-        if value is BAD:
-            return self.fault(faults, "", "type", expected(self.types))
-        if kind is BadItem:
-            return self.fault(faults, f"/{(<BadItem>value).index}", "type", expected(self.types))
-        if kind is BadText:
-            return self.fault(faults, "", "style", (<BadText>value).message)
+        if type(value) is Refusal:
+            return self.refuse(faults, (<Refusal>value).error)
         values[self.name] = value
         return faults
 
 
-cdef class BadItem:
-    cdef Py_ssize_t index
+@cython.internal
+cdef class Refusal:
+    """What stands for a value that could not be made."""
 
-    def __init__(self, Py_ssize_t index):
-        self.index = index
+    cdef object error  # a TextError
 
-
-cdef class BadText:
-    cdef str message
-
-    def __init__(self, str message):
-        self.message = message
+    def __init__(self, error):
+        self.error = error
 
 
 def cast(str text not None, tuple types not None):
-    """Cast decoded text to the first type that it fits; raises ValueError when there is none."""
+    """Cast decoded text to the first type that it fits; raises TextError, a ValueError, when there is none."""
     cdef bytes raw = text.encode("utf-8", "surrogatepass")
     cdef unsigned bits = cast_bits(types)
     value = cast_span(raw, len(raw), bits, True)
     if value is BAD:
-        raise ValueError(expected(bits))
+        raise TextError(expected(bits), "type")
     return value
 
 
@@ -315,7 +322,7 @@ cdef class ArgumentParser:
                 continue
             param = <Param>PyTuple_GET_ITEM(self.path_params, i)
             if param.split == SCALAR:
-                value = cast_span(base + span.off, span.len, param.types, request.captured_high)
+                value = param.bad(cast_span(base + span.off, span.len, param.types, request.captured_high), "")
             else:
                 # Separators count only where they are not escaped.
                 span = request.raw_capture(<uint32_t>i)
@@ -333,14 +340,14 @@ cdef class ArgumentParser:
         cdef dict values = {}
         request.query_ = values
         if length != 0:
-            if brrt_query_split(base, length, stack, STACK_PAIRS, &count) == BRRT_TOO_MANY:
-                pairs = <brrt_pair *>PyMem_Malloc(self.max_pairs * sizeof(brrt_pair))
-                if pairs == NULL:
-                    raise MemoryError
-                if brrt_query_split(base, length, pairs, self.max_pairs, &count) == BRRT_TOO_MANY:
-                    PyMem_Free(pairs)
-                    return [Fault("query", "", "limit", f"more than {self.max_pairs} parameters")]
             try:
+                if brrt_query_split(base, length, stack, STACK_PAIRS, &count) == BRRT_TOO_MANY:
+                    pairs = <brrt_pair *>PyMem_Malloc((self.max_pairs + 1) * sizeof(brrt_pair))
+                    if pairs == NULL:
+                        raise MemoryError
+                    brrt_query_split(base, length, pairs, self.max_pairs + 1, &count)
+                if count > <size_t>self.max_pairs:
+                    return (faults or []) + [Fault("query", "", "limit", f"more than {self.max_pairs} parameters")]
                 for i in range(count):
                     faults = self.take_pair(base, &pairs[i], values, faults)
             finally:
@@ -380,9 +387,11 @@ cdef class ArgumentParser:
         cdef list items = values.get(param.name)
         if items is None:
             items = values[param.name] = []
-        item = param.decode_one(s, length)
-        if item is BAD:
-            faults = param.fault(faults, f"/{len(items)}", "type", expected(param.types))
+        if length == 0 and param.allow_empty:
+            return faults  # the name alone is a list without items
+        item = param.bad(param.decode_one(s, length), f"/{len(items)}")
+        if type(item) is Refusal:
+            faults = param.refuse(faults, (<Refusal>item).error)
         items.append(item)
         return faults
 
@@ -394,8 +403,8 @@ cdef class ArgumentParser:
         for param in self.styled_query:
             try:
                 value, pairs = param.decoder(pairs)
-            except ValueError as error:
-                faults = param.fault(faults, "", "style", str(error))
+            except TextError as error:
+                faults = param.refuse(faults, error)
                 continue
             if value is not None:
                 values[param.name] = value
@@ -424,13 +433,14 @@ cdef class ArgumentParser:
             for piece in line.split(";"):
                 name, equals, text = piece.strip(" \t").partition("=")
                 if equals:
-                    found.setdefault(name, []).append(text)
+                    found.setdefault(name, []).append(unquoted(text))
+        declared = {(<Param>known).name for known in self.cookie_params if not (<Param>known).many_names}
         for param in self.cookie_params:
             if param.many_names:
                 try:
-                    value, _ = param.decoder([(name, texts[0]) for name, texts in found.items()])
-                except ValueError as error:
-                    faults = param.fault(faults, "", "style", str(error))
+                    value, _ = param.decoder([(name, texts[0]) for name, texts in found.items() if name not in declared])
+                except TextError as error:
+                    faults = param.refuse(faults, error)
                 else:
                     if value is not None:
                         values[param.name] = value
@@ -445,7 +455,7 @@ cdef class ArgumentParser:
                     raw = (<str>text).encode()
                     faults = self.take_item(param, raw, len(raw), values, faults)
                 continue
-            raw = unquoted(texts[0]).encode()
+            raw = (<str>texts[0]).encode()
             faults = param.put(values, param.decode(raw, len(raw)), faults)
         request.cookie_values = values
         return self.finish(self.cookie_params, values, faults)
@@ -466,7 +476,7 @@ cdef class ArgumentParser:
                     faults = param.fault(faults, "", "required", "is required")
             elif param.schema is not None:
                 value = values[param.name]
-                if has_fault(faults, param) or (param.allow_empty and (value is None or value == "")):
+                if has_fault(faults, param) or (param.allow_empty and (value is None or value == "" or value == [])):
                     continue
                 if not param.schema.accepts(value):
                     faults = param.schema.add_faults(faults, value, param.location, param.pointer)

@@ -77,8 +77,8 @@ cdef inline str capture_str(const char *s, Py_ssize_t length, bint high):
     return brrt_new_ascii(s, length)
 
 
-cdef inline int text_of(object text, const char **data, Py_ssize_t *length) except -1:
-    """Borrow the UTF-8 bytes of a str or bytes object, which must outlive their use."""
+cdef inline int text_of(object text, str what, const char **data, Py_ssize_t *length) except -1:
+    """Borrow the UTF-8 bytes of a str or bytes object, which must outlive their use; `what` it is, for messages."""
     if brrt_is_str(text):
         if brrt_is_compact_ascii(text):
             data[0] = brrt_ascii_data(text)
@@ -87,12 +87,12 @@ cdef inline int text_of(object text, const char **data, Py_ssize_t *length) exce
             try:
                 data[0] = PyUnicode_AsUTF8AndSize(text, length)
             except UnicodeEncodeError:
-                raise PathError(f"the path {text!a} holds a lone surrogate") from None
+                raise PathError(f"the {what} {text!a} holds a lone surrogate") from None
     elif PyBytes_Check(text):
         data[0] = PyBytes_AS_STRING(text)
         length[0] = PyBytes_GET_SIZE(text)
     else:
-        raise TypeError(f"a path is str or bytes, not {type(text).__name__}")
+        raise TypeError(f"a {what} is str or bytes, not {type(text).__name__}")
     return 0
 
 
@@ -154,14 +154,14 @@ cdef class Matcher:
                 f"the template {template!r} {brrt_status_text(status).decode()} {first[1]!r} ({method})")
         if status != BRRT_OK:
             raise RouteError(f"the template {template!r} ({method}) {brrt_status_text(status).decode()}")
-        if info.has_fragment:
-            warnings.warn(f"the fragment of the template {template!r} is ignored: no request ever carries one",
-                          stacklevel=2)
         names = tuple([
             raw_template[info.names[i].off:info.names[i].off + info.names[i].len].decode()
             for i in range(info.name_count)
         ])
         self.pending.append((method, template, value, intern_all(names)))
+        if info.has_fragment:  # last: a warning may be made an exception, and the route is in the builder by now
+            warnings.warn(f"the fragment of the template {template!r} is ignored: no request ever carries one",
+                          stacklevel=2)
 
     def freeze(self):
         """Compile what was added; afterwards `match` works and `add` does not.  Calling it again changes nothing."""
@@ -194,7 +194,10 @@ cdef class Matcher:
                 return <int>i
         if not isinstance(method, str):
             raise TypeError(f"a method is str, not {type(method).__name__}")
-        data = PyUnicode_AsUTF8AndSize(method, &length)
+        try:
+            data = PyUnicode_AsUTF8AndSize(method, &length)
+        except UnicodeEncodeError:
+            return -1  # no route has a method with a lone surrogate
         return brrt_matcher_method(self.frozen, data, length)
 
     cdef brrt_status find(self, int method, const char *path, Py_ssize_t length, const char *query,
@@ -227,9 +230,9 @@ cdef class Matcher:
         if self.frozen == NULL:
             raise RouteError("match() before freeze()")
         method_number = self.method_id(method)
-        text_of(path, &data, &length)
+        text_of(path, "path", &data, &length)
         if query is not None:
-            text_of(query, &query_data, &query_length)
+            text_of(query, "query", &query_data, &query_length)
         status = brrt_matcher_match(self.frozen, method_number, data, length, query_data, query_length, scratch,
                                     STACK_SCRATCH, &found)
         if status == BRRT_OK:
@@ -267,9 +270,9 @@ cdef class Matcher:
         cdef brrt_status status
         if self.frozen == NULL:
             raise RouteError("allowed() before freeze()")
-        text_of(path, &data, &length)
+        text_of(path, "path", &data, &length)
         if query is not None:
-            text_of(query, &query_data, &query_length)
+            text_of(query, "query", &query_data, &query_length)
         scratch = bytearray(length)
         status = brrt_matcher_match(self.frozen, -1, data, length, query_data, query_length, scratch, length, &found)
         if status == BRRT_NO_METHOD:
@@ -278,7 +281,12 @@ cdef class Matcher:
         return frozenset()
 
     def capture_names(self, Py_ssize_t route):
-        """The names in the template of route number `route` (in the order of `routes`), from left to right."""
+        """The names in the template of route number `route` (in the order of `routes`), from left to right.
+
+        Raises IndexError when there is no such route.
+        """
+        if not 0 <= route < len(self):
+            raise IndexError(f"there is no route number {route}")
         return self.names_[route] if self.frozen != NULL else self.pending[route][3]
 
     @property
@@ -309,7 +317,7 @@ cdef class Matcher:
         cdef brrt_match found
         if self.frozen == NULL:
             raise RouteError("visits() before freeze()")
-        text_of(path, &data, &length)
+        text_of(path, "path", &data, &length)
         scratch = bytearray(length)
         check(brrt_matcher_match(self.frozen, self.method_id(method), data, length, NULL, 0, scratch, length, &found),
               path)

@@ -14,15 +14,17 @@ from collections import deque
 
 import httptools
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from brrtrouter.core.csrc cimport (
+    BRRT_FIELD_UPGRADE,
     BRRT_HEAD_CHUNKED,
     BRRT_HEAD_EXPECT_CONTINUE,
     BRRT_HEAD_EXPECT_OTHER,
     BRRT_HEAD_HAS_LENGTH,
+    BRRT_HEAD_HAS_UPGRADE,
     BRRT_OK,
     BRRT_PARTIAL,
     brrt_chunked_read,
@@ -35,14 +37,16 @@ from brrtrouter.core.csrc cimport (
     brrt_status_text,
 )
 from brrtrouter.core.request cimport Request
-from brrtrouter.core.response cimport Response, encode_response, stream_head
+from brrtrouter.core.response cimport Response, encode_response, has_no_body, stream_head
 from brrtrouter.core.service cimport Operation, Service
 
 from brrtrouter.core.response import problem_response
 
 cdef enum:
-    LINGER_BYTES = 65536   # dropped after the last answer before the connection is cut
-    LINGER_SECONDS = 2
+    # Dropped after the last answer before the connection is cut: what a client sends of a refused body before it reads.
+    LINGER_BYTES = 16 * 1024 * 1024
+    LINGER_SECONDS = 2     # after the last byte was sent
+    OUT_BYTES = 65536      # of answers that are gathered for one write
     HEADS_PER_TICK = 64    # requests of one connection before the others have their turn
 
 cdef bint EAGER_TASKS = sys.version_info >= (3, 12)
@@ -61,6 +65,10 @@ cdef dict SLUGS = {
     501: "not-implemented",
     505: "version-not-supported",
 }
+
+
+class ClientGone(Exception):
+    """Nobody reads the rest of a stream."""
 
 
 cdef class Endpoint:
@@ -101,7 +109,6 @@ cdef class HttpProtocol:
     def __init__(self, Endpoint endpoint not None):
         self.endpoint = endpoint
         self.out = []
-        self.pieces = []
         self.waiting = deque()
         self.phase = HEAD
 
@@ -113,13 +120,15 @@ cdef class HttpProtocol:
         self.transport = transport
         self.parser = HttpRequestParser(self)
         self.endpoint.connections.add(self)
+        if self.endpoint.draining:
+            transport.close()
 
     def connection_lost(self, exc):
         self.endpoint.forget(self)
         if self.linger_timer is not None:
             self.linger_timer.cancel()
         if self.writable is not None and not self.writable.done():
-            self.writable.set_exception(ConnectionResetError("the client is gone"))
+            self.writable.set_exception(ClientGone())
         self.phase = CLOSING
         self.waiting.clear()
         self.transport = None
@@ -129,6 +138,9 @@ cdef class HttpProtocol:
 
     def data_received(self, bytes data):
         if self.phase == CLOSING:
+            if not self.ending:
+                self.pause_reading()  # the answers before the last one are still to be sent
+                return
             self.dropped += PyBytes_GET_SIZE(data)
             if self.dropped > LINGER_BYTES:
                 self.cut()
@@ -153,14 +165,23 @@ cdef class HttpProtocol:
         self.writing_paused = False
         if self.writable is not None and not self.writable.done():
             self.writable.set_result(None)
+        if self.ending:
+            self.linger()
         self.resume()
 
     # -- events of the judge
 
     def on_body(self, bytes data):
         self.body_length += PyBytes_GET_SIZE(data)
-        if not self.drop_body:
-            self.pieces.append(data)
+        if self.drop_body:
+            return
+        if self.content is None:
+            self.content = data
+        elif type(self.content) is bytes:
+            # Not a list of pieces: those of a chunked body may be so small that each costs more than it holds.
+            self.content = bytearray(self.content) + data
+        else:
+            self.content += data
 
     def on_message_complete(self):
         self.completed += 1
@@ -195,11 +216,15 @@ cdef class HttpProtocol:
         self.rest = rest
         self.searched = 0
         self.held = True
+        self.pause_reading()
+        if briefly:
+            self.endpoint.loop.call_soon(self.go_on)
+        return 0
+
+    cdef int pause_reading(self) except -1:
         if not self.reading_paused:
             self.reading_paused = True
             self.transport.pause_reading()
-        if briefly:
-            self.endpoint.loop.call_soon(self.go_on)
         return 0
 
     def go_on(self):
@@ -239,7 +264,7 @@ cdef class HttpProtocol:
         owner = data if at == 0 and head_length == length else data[at:at + head_length]
         self.completed = 0
         self.body_length = 0
-        if not self.judge(owner):
+        if not self.judge(without_upgrade(owner, &head) if head.flags & BRRT_HEAD_HAS_UPGRADE else owner):
             return 0
         request = Request.__new__(Request)
         request.adopt(owner, 0, &head)
@@ -252,7 +277,7 @@ cdef class HttpProtocol:
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade:
-            # It stops at the end of the message that asked for the upgrade, which is where these bytes end.
+            # After a CONNECT, whose message ends where these bytes end.
             self.parser = HttpRequestParser(self)
         except HttpParserInvalidMethodError:
             self.refuse(501, "the method is not known to this server")
@@ -270,7 +295,7 @@ cdef class HttpProtocol:
         if self.completed != (0 if has_body else 1):
             return self.refuse(400, "the end of the message is in doubt")
         if flags & BRRT_HEAD_EXPECT_OTHER:
-            return self.refuse(417, "the only expectation understood is 100-continue")
+            return self.refuse(417, "the only expectation understood is 100-continue", request)
         service.route(request)
         request.service = service
         if not has_body:
@@ -279,15 +304,14 @@ cdef class HttpProtocol:
         if request.operation is not None and (<Operation>request.operation).max_body >= 0:
             self.body_limit = (<Operation>request.operation).max_body
         if flags & BRRT_HEAD_HAS_LENGTH and content_length > <uint64_t>self.body_limit:
-            return self.refuse(413, f"the body has {content_length} bytes, the limit is {self.body_limit}")
+            return self.refuse(413, f"the body has {content_length} bytes, the limit is {self.body_limit}", request)
         if flags & BRRT_HEAD_EXPECT_CONTINUE:
             if request.operation is None:
                 # The client waits for this answer before it sends the body: it need not send it at all.
                 request.keep_alive = False
                 self.phase = CLOSING
                 return self.submit(request)
-            if self.task is None and not self.waiting:
-                self.out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.owes_continue = True
         self.reading = request
         self.drop_body = request.operation is None
         self.left = content_length
@@ -297,6 +321,13 @@ cdef class HttpProtocol:
             memset(&self.chunked, 0, sizeof(self.chunked))
             self.chunked.extension_limit = service.chunk_extension_limit
             self.chunked.trailer_limit = service.trailer_limit
+        return self.ask_for_body()
+
+    cdef int ask_for_body(self) except -1:
+        """Send the 100 that a client waits for (RFC 9110 10.1.1), once all answers before it are sent."""
+        if self.owes_continue and self.task is None and not self.waiting:
+            self.owes_continue = False
+            self.out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
         return 0
 
     cdef Py_ssize_t read_length(self, bytes data, Py_ssize_t at) except -1:
@@ -317,11 +348,12 @@ cdef class HttpProtocol:
         cdef size_t used = 0
         cdef brrt_status status = brrt_chunked_read(
             &self.chunked, PyBytes_AS_STRING(data) + at, PyBytes_GET_SIZE(data) - at, &used)
-        if status != BRRT_OK and status != BRRT_PARTIAL:
-            self.refuse(brrt_status_http(status), brrt_status_text(status).decode())
-            return 0
+        # In this order, so that the answer does not depend on how the bytes were cut into pieces.
         if self.chunked.total > <uint64_t>self.body_limit:
-            self.refuse(413, f"the body has more than {self.body_limit} bytes")
+            self.refuse(413, f"the body has more than {self.body_limit} bytes", self.reading)
+            return 0
+        if status != BRRT_OK and status != BRRT_PARTIAL:
+            self.refuse(brrt_status_http(status), brrt_status_text(status).decode(), self.reading)
             return 0
         if not self.judge(data[at:at + <Py_ssize_t>used]):
             return 0
@@ -335,26 +367,29 @@ cdef class HttpProtocol:
 
     cdef int message_done(self) except -1:
         cdef Request request = self.reading
-        request.raw_body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-        self.pieces = []
+        request.raw_body = b"" if self.content is None else bytes(self.content)
+        self.content = None
         self.reading = None
+        self.owes_continue = False
         self.drop_body = False
         self.phase = HEAD
         return self.submit(request)
 
-    cdef int refuse(self, int status, str detail) except -1:
-        """Answer with a problem after the answers that are pending, and read no further."""
-        return self.refuse_with(problem_response(SLUGS[status], detail))
+    cdef int refuse(self, int status, str detail, Request request=None) except -1:
+        """Answer with a problem after the answers that are pending, and read no further.
 
-    cdef int refuse_with(self, Response response) except -1:
-        cdef Request request = Request.__new__(Request)
+        `request` is None when its head could not be read.
+        """
+        if request is None:
+            request = Request.__new__(Request)
+            request.http_minor = 1
+        request.keep_alive = False
         self.phase = CLOSING
         self.reading = None
         self.rest = None
         self.held = False
-        self.pieces = []
-        request.http_minor = 1
-        return self.submit(encode_response(request, response))
+        self.content = None
+        return self.submit(encode_response(request, problem_response(SLUGS[status], detail)))
 
     # -- answering
 
@@ -394,69 +429,86 @@ cdef class HttpProtocol:
         """Await a result that takes time and send it."""
         try:
             result = await coroutine
-        except asyncio.CancelledError:
-            if self.transport is None:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            if self.transport is None and isinstance(error, asyncio.CancelledError):
                 return
             result = service.failure(request)
-        except Exception:
-            result = service.failure(request)
+        if self.endpoint.draining:
+            request.keep_alive = False
         result = service.finish(request, result)
-        if type(result) is not bytes:
+        if type(result) is bytes:
+            self.conclude(request, <bytes>result)
+        else:
             await self.send_stream(request, result)
-            return
-        self.task = None
-        if self.transport is not None:
-            self.send(result, not request.keep_alive)
-            if not self.consuming:
-                self.flush()
-                self.resume()
 
     async def send_stream(self, Request request, Response response):
         """Send the items of a body as they come; a failure cuts the connection, so that it is not taken for the end."""
-        cdef bint chunked = request.http_minor == 1
         cdef Service service = <Service>request.service
+        cdef bint bodiless = has_no_body(response.status)
+        cdef bint chunked = request.http_minor == 1 and not bodiless
         items = response.body
-        if not chunked:
+        if not chunked and not bodiless:
             request.keep_alive = False
         try:
             head = stream_head(request, response, chunked)
         except Exception:
-            self.task = None
-            self.send(encode_response(request, service.failure(request)), not request.keep_alive)
-            self.flush()
+            failure = encode_response(request, service.failure(request))
+            await self.close_items(request, items)
+            self.conclude(request, failure)
             return
+        tail = None
         try:
             await self.write_now(head)
-            if not request.is_head:
+            if not request.is_head and not bodiless:
                 async for item in items:
-                    data = item.encode() if isinstance(item, str) else bytes(item)
+                    data = item.encode() if isinstance(item, str) else bytes(memoryview(item))
                     if data:
                         await self.write_now(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
             tail = b"0\r\n\r\n" if chunked and not request.is_head else b""
-        except ConnectionResetError:
-            tail = None
-        except Exception:
-            service.log_error(request)
-            tail = None
-        finally:
-            close = getattr(items, "aclose", None)
-            if close is not None:
-                await close()
+        except ClientGone:
+            pass
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            if self.transport is not None or not isinstance(error, asyncio.CancelledError):
+                service.log_error(request)
+        await self.close_items(request, items)
+        if tail is None:
+            self.task = None
+            self.cut()
+        else:
+            self.conclude(request, <bytes>tail)
+
+    async def close_items(self, Request request, items):
+        """Let a producer that was stopped early clean up."""
+        close = getattr(items, "aclose", None)
+        if close is None:
+            return
+        try:
+            await close()
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException:
+            (<Service>request.service).log_error(request)
+
+    cdef int conclude(self, Request request, bytes data) except -1:
+        """Send the end of an answer that took a task, then go on with what waits."""
         self.task = None
         if self.transport is None:
-            return
-        if tail is None:
-            self.cut()
-            return
-        self.send(tail, not request.keep_alive)
-        self.flush()
-        self.resume()
+            return 0
+        self.send(data, not request.keep_alive or self.endpoint.draining)
+        if not self.consuming:
+            self.flush()
+            self.resume()
+        return 0
 
     async def write_now(self, bytes data):
-        """Write and wait while the client reads too slowly; ConnectionResetError when it is gone."""
+        """Write and wait while the client reads too slowly; ClientGone when nobody reads any more."""
         self.flush()
         if self.transport is None or self.transport.is_closing():
-            raise ConnectionResetError("the client is gone")
+            raise ClientGone
         self.transport.write(data)
         if self.writing_paused:
             self.writable = self.endpoint.loop.create_future()
@@ -468,12 +520,14 @@ cdef class HttpProtocol:
     cdef int send(self, bytes data, bint last) except -1:
         """Put an answer out; after the last one the connection ends."""
         self.out.append(data)
+        self.out_size += PyBytes_GET_SIZE(data)
         if last:
             self.phase = CLOSING
             self.waiting.clear()
             self.rest = None
-            if not self.consuming:
-                self.flush()
+        # Not one write for any number of large answers: only the transport knows how fast the client reads.
+        if self.out_size >= OUT_BYTES or (last and not self.consuming):
+            self.flush()
         return 0
 
     cdef int flush(self) except -1:
@@ -485,7 +539,8 @@ cdef class HttpProtocol:
         if count != 0:
             self.transport.write(self.out[0] if count == 1 else b"".join(self.out))
             self.out.clear()
-        if self.phase == CLOSING and self.task is None and not self.waiting and self.linger_timer is None:
+            self.out_size = 0
+        if self.phase == CLOSING and self.task is None and not self.waiting and not self.ending:
             self.end()
         return 0
 
@@ -496,6 +551,9 @@ cdef class HttpProtocol:
             self.flush()
         if self.transport is None or self.writing_paused or self.task is not None:
             return 0
+        if self.reading is not None and self.owes_continue:
+            self.ask_for_body()
+            self.flush()
         if self.held and self.phase != CLOSING:
             self.held = False
             rest = self.rest
@@ -518,11 +576,19 @@ cdef class HttpProtocol:
         if self.eof or not self.transport.can_write_eof():
             self.transport.close()
             return 0
+        self.ending = True
         self.transport.write_eof()
-        self.linger_timer = self.endpoint.loop.call_later(LINGER_SECONDS, self.cut)
+        self.transport.set_write_buffer_limits(0)  # so that resume_writing tells when the last byte is out
+        if not self.writing_paused:
+            self.linger()
         if self.reading_paused:
             self.reading_paused = False
             self.transport.resume_reading()
+        return 0
+
+    cdef int linger(self) except -1:
+        """Everything is sent: the client has a moment to read it and to close."""
+        self.linger_timer = self.endpoint.loop.call_later(LINGER_SECONDS, self.cut)
         return 0
 
     def drain(self):
@@ -534,6 +600,19 @@ cdef class HttpProtocol:
         """Close at once, without sending what is buffered."""
         if self.transport is not None:
             self.transport.abort()
+
+
+cdef bytes without_upgrade(bytes head_bytes, const brrt_head *head):
+    """The same head for the judge, with every Upgrade field under another name.
+
+    This server never changes the protocol, but the judge would take the message to end with its head.
+    """
+    cdef bytes renamed = PyBytes_FromStringAndSize(PyBytes_AS_STRING(head_bytes), PyBytes_GET_SIZE(head_bytes))
+    cdef uint32_t i
+    for i in range(head.count):
+        if head.fields[i].id == BRRT_FIELD_UPGRADE:
+            PyBytes_AS_STRING(renamed)[head.fields[i].name_off] = c"x"
+    return renamed
 
 
 cdef object new_task(loop, coroutine):

@@ -12,13 +12,16 @@ from urllib.parse import unquote
 from brrtrouter.core.matcher import Matcher
 
 _EXPRESSION = re.compile(r"\{([^{}]*)\}")
+# The one escape whose decoded form means something else in a raw path: it never separates segments.
+_ESCAPED_SLASH = re.compile("%2[Ff]")
 
 
 def path_to_regex(template: str) -> tuple[str, list[str]]:
     """The anchored pattern of a path template and the names of its groups, in order.
 
-    `path_to_regex("/users/{id}")` is `("^/users/([^/]+)$", ["id"])`.  Inside a segment the leftmost literal wins, so every
-    group but the last of a segment is lazy.  Raises RouteError when the template is malformed.
+    `path_to_regex("/users/{id}")` is `("^/users/([^/]+)$", ["id"])`, to be used with `re.fullmatch`.  Inside a segment
+    the leftmost literal wins, so every group but the last of a segment is lazy.  Predicates (`?name=value`) are no part
+    of it.  Raises RouteError when the template is malformed.
     """
     Matcher([("GET", template, None)])
     path = _path_part(template)
@@ -27,10 +30,15 @@ def path_to_regex(template: str) -> tuple[str, list[str]]:
     out = ["^"]
     for i, piece in enumerate(pieces):
         if i % 2 == 0:
-            out.append(re.escape(unquote(piece)).replace("\\-", "-"))
+            out.append(_literal(piece))
         else:
             out.append(_group(pieces[i + 1], last=i == len(pieces) - 2))
     return "".join(out) + "$", names
+
+
+def _literal(piece: str) -> str:
+    plain = (re.escape(unquote(part)).replace("\\-", "-") for part in _ESCAPED_SLASH.split(piece))
+    return _ESCAPED_SLASH.pattern.join(plain)
 
 
 def _path_part(template: str) -> str:

@@ -46,9 +46,7 @@ cdef bytes prefix_for(int status, str media_type):
     key = (status, media_type)
     found = prefixes.get(key)
     if found is None:
-        if not 200 <= status <= 599:
-            raise ValueError(f"{status} is no final HTTP status")
-        found = f"HTTP/1.1 {status} {phrases.get(status, '')}\r\n".encode()
+        found = status_line(status) + b"\r\n"
         if media_type is not None:
             found += b"Content-Type: " + checked_value("Content-Type", media_type) + b"\r\n"
         found += b"Content-Length: "
@@ -110,6 +108,8 @@ cdef bytes assemble(bytes prefix, Py_ssize_t length, bytes lines, bytes body):
 cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body):
     """An answer without header fields of its own."""
     cdef bytes lines = b"" if request.keep_alive and request.http_minor == 1 else connection_line(request)
+    if has_no_body(status):
+        return assemble(status_line(status), -1, lines, b"")
     return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
 
 
@@ -133,13 +133,19 @@ cdef bytes encode_response(Request request, Response response):
     if response.headers:
         lines += field_lines(response.headers)
     prefix = prefix_for(status, media_type)
-    if status == 204 or status == 304:
-        # Neither has a body; a 204 has no Content-Length either (RFC 9110 8.6).
+    if has_no_body(status):
         return assemble(status_line(status), -1, lines, b"")
     return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
 
 
+cdef bint has_no_body(int status):
+    """204 and 304 have neither a body nor framing fields (RFC 9110 8.6, RFC 9112 6.1)."""
+    return status == 204 or status == 304
+
+
 cdef bytes status_line(int status):
+    if not 200 <= status <= 599:
+        raise ValueError(f"{status} is no final HTTP status")
     return f"HTTP/1.1 {status} {phrases.get(status, '')}".encode()
 
 

@@ -216,12 +216,18 @@ cdef class Service:
 
     cdef object handle(self, Request request):
         """The encoded answer; or a streaming Response; or, with `request.suspended` set, a coroutine for a result."""
-        if self.around is None:
-            result = self.start(request)
-        else:
-            result = self.around(request)
-            if self.around_mode == TASK:
-                request.suspended = True
+        try:
+            if self.around is None:
+                result = self.start(request)
+            else:
+                result = self.around(request)
+                if self.around_mode == TASK:
+                    request.suspended = True
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            result = self.failure(request)
+            request.suspended = False
         if request.suspended:
             return result
         return self.finish(request, result)
@@ -291,9 +297,9 @@ cdef class Service:
             if not json or not plain_json_type(request):
                 content_type = content_type_of(request, body)
                 entry = None if content_type is None else body.choose(content_type)
-                if bad_parameters and entry is None:
-                    return problem_response("parameter-validation-failed", summary(faults), faults=faults)
                 if entry is None or not utf8_charset(content_type):
+                    if bad_parameters:
+                        return problem_response("parameter-validation-failed", summary(faults), faults=faults)
                     return unsupported(content_type, body)
                 schema = <Schema>entry[1]
                 json = is_json(entry[0])
@@ -303,10 +309,10 @@ cdef class Service:
                 try:
                     request.body = self.load_json(request.raw_body)
                 except ValueError as error:
-                    syntax = Fault("body", "", "syntax", str(error))
+                    faults = (faults or []) + [Fault("body", "", "syntax", str(error))]
                     return problem_response("parameter-validation-failed" if bad_parameters else "malformed-body",
-                                            "the body is not JSON" if not bad_parameters else summary(faults),
-                                            faults=(faults or []) + [syntax])
+                                            summary(faults) if bad_parameters else "the body is not JSON",
+                                            faults=faults)
                 if schema is not None and not schema.accepts(request.body):
                     faults = schema.add_faults(faults, request.body, "body", "")
         if faults is None:
@@ -337,7 +343,7 @@ cdef class Service:
     async def guarded(self, Request request, Operation operation):
         try:
             return await operation.call(request)
-        except Exception:
+        except (Exception, SystemExit):
             return self.failure(request)
 
     cdef object unrouted(self, Request request):
@@ -386,19 +392,26 @@ cdef Response normalize(Request request, object result):
     """What a handler returned as a Response: itself, (status, value), a value, None for 204."""
     cdef Operation operation
     cdef int status
+    cdef object media_type = None
     if isinstance(result, Response):
         return <Response>result
     if result is None:
         return Response(204)
-    operation = <Operation>request.operation
-    status = operation.success_status
+    # Without an operation, middleware that wraps everything has answered in place of a 404.
+    operation = <Operation?>request.operation if request.operation is not None else None
+    status = 200 if operation is None else operation.success_status
     if PyTuple_CheckExact(result):
         if PyTuple_GET_SIZE(result) != 2 or type(<object>PyTuple_GET_ITEM(result, 0)) is not int:
             raise TypeError("a handler returned a tuple that is not (status, value)")
         status, result = result
         if isinstance(result, Response):
             raise TypeError("a handler returned (status, Response); the status belongs into the Response")
-    return Response(status, result, None, operation.media_type(status) if result is not None else None)
+    if result is not None and operation is not None:
+        media_type = operation.media_type(status)
+        # What is declared as a page or an image is not what JSON goes out as.
+        if media_type is not None and not is_json(media_type) and isinstance(result, (dict, list, bool, int, float)):
+            media_type = None
+    return Response(status, result, None, media_type)
 
 
 def to_response(Request request not None, result):

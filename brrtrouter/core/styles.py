@@ -1,18 +1,31 @@
 """Decoders for the parameter styles that are rare on the wire: label, matrix, objects in every style, and JSON content.
 
 The common ones are decoded in `arguments.pyx`.  Everything here follows the same two rules: split on the raw delimiter
-first and percent-decode each piece once; '+' is a space only in a query.  A decoder raises ValueError with words for the
-client.  Sources: OpenAPI 3.1 section 4.8.12.6 (style examples), RFC 6570 section 3.2.
+first and percent-decode each piece once; '+' is a space only in a query.  A decoder raises TextError with words for
+the client.  Sources: OpenAPI 3.1 section 4.8.12.6 (style examples), RFC 6570 section 3.2.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 import orjson
+
+NOT_TEXT = "has a percent sign without two hexadecimal digits, or is not UTF-8 after percent-decoding"
+
+
+class TextError(ValueError):
+    """Text that is no value: the message, the keyword that failed, and a JSON Pointer into the value to be."""
+
+    def __init__(self, message: str, keyword: str = "style", pointer: str = "") -> None:
+        super().__init__(message)
+        self.keyword = keyword
+        self.pointer = pointer
+
 
 Cast = Callable[[str, tuple[str, ...]], Any]
 TextDecoder = Callable[[str], Any]
@@ -54,13 +67,22 @@ def _unescape(text: str, location: str) -> str:
     if location == "header":
         return text.strip(" \t")
     if _BAD_ESCAPE.search(text):
-        raise ValueError("has a percent sign that is not followed by two hexadecimal digits")
+        raise TextError(NOT_TEXT)
     if location == "query":
         text = text.replace("+", " ")
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 after percent-decoding") from None
+        raise TextError(NOT_TEXT) from None
+
+
+def _at(place: str | int, make: Callable[[], Any]) -> Any:
+    """What `make` gives; an error of it is one of the member or item at `place`."""
+    try:
+        return make()
+    except TextError as error:
+        part = str(place).replace("~", "~0").replace("/", "~1")
+        raise TextError(str(error), error.keyword, f"/{part}{error.pointer}") from None
 
 
 class _Members:
@@ -73,24 +95,24 @@ class _Members:
         self._cast = cast
 
     def value(self, name: str, raw: str) -> Any:
-        try:
-            return self._cast(_unescape(raw, self._location), self._properties.get(name, self._types))
-        except ValueError as error:
-            raise ValueError(f"member {name!r}: {error}") from None
+        return _at(name, lambda: self._cast(_unescape(raw, self._location), self._properties.get(name, self._types)))
 
     def collect(self, pairs: Pairs) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for raw_name, raw in pairs:
             name = _unescape(raw_name, self._location)
-            if name in members:
-                raise ValueError(f"member {name!r} is given more than once")
-            members[name] = self.value(name, raw)
+            self.add(members, name, raw)
         return members
+
+    def add(self, members: dict[str, Any], name: str, raw: str) -> None:
+        if name in members:
+            raise TextError(f"member {name!r} is given more than once", "duplicate")
+        members[name] = self.value(name, raw)
 
 
 def _alternating(pieces: list[str]) -> Pairs:
     if len(pieces) % 2:
-        raise ValueError("has a member name without a value")
+        raise TextError("has a member name without a value")
     return list(zip(pieces[::2], pieces[1::2], strict=True))
 
 
@@ -99,7 +121,7 @@ def _assignments(pieces: list[str]) -> Pairs:
     for piece in pieces:
         name, equals, value = piece.partition("=")
         if not equals:
-            raise ValueError("has a member without '='")
+            raise TextError("has a member without '='")
         pairs.append((name, value))
     return pairs
 
@@ -109,7 +131,7 @@ def _content(parameter: ParameterLike, cast: Cast) -> TextDecoder:
         try:
             return orjson.loads(_unescape(text, parameter.location))
         except orjson.JSONDecodeError as error:
-            raise ValueError(f"is not JSON: {error}") from None
+            raise TextError(f"is not JSON: {error}", "content") from None
 
     return decode
 
@@ -117,7 +139,11 @@ def _content(parameter: ParameterLike, cast: Cast) -> TextDecoder:
 def _pieces_decoder(parameter: ParameterLike, cast: Cast) -> Callable[[list[str]], Any]:
     """From the pieces of an array or object to its value."""
     if parameter.shape == "array":
-        return lambda pieces: [cast(_unescape(piece, parameter.location), parameter.types) for piece in pieces]
+
+        def item(piece: str) -> Any:
+            return cast(_unescape(piece, parameter.location), parameter.types)
+
+        return lambda pieces: [_at(at, partial(item, piece)) for at, piece in enumerate(pieces)]
     members = _Members(parameter, cast)
     split = _assignments if parameter.explode and parameter.style in ("simple", "label", "matrix") else _alternating
     return lambda pieces: members.collect(split(pieces))
@@ -136,7 +162,7 @@ def _label(parameter: ParameterLike, cast: Cast) -> TextDecoder:
 
     def decode(text: str) -> Any:
         if not text.startswith("."):
-            raise ValueError("does not start with '.', as style label demands")
+            raise TextError("does not start with '.', as style label demands")
         rest = text[1:]
         if decode_pieces is None:
             return cast(_unescape(rest, parameter.location), parameter.types)
@@ -152,18 +178,18 @@ def _matrix(parameter: ParameterLike, cast: Cast) -> TextDecoder:
     def own_value(piece: str) -> str:
         found, _, value = piece.partition("=")
         if _unescape(found, parameter.location) != name:
-            raise ValueError(f"has {found!r} where style matrix demands ';{name}='")
+            raise TextError(f"has {found!r} where style matrix demands ';{name}='")
         return value
 
     def decode(text: str) -> Any:
         if not text.startswith(";"):
-            raise ValueError("does not start with ';', as style matrix demands")
+            raise TextError("does not start with ';', as style matrix demands")
         pieces = text[1:].split(";")
         if decode_pieces is not None and parameter.explode:
             named = parameter.shape == "array"
             return decode_pieces([own_value(piece) for piece in pieces] if named else pieces)
         if len(pieces) != 1:
-            raise ValueError("has more than one value")
+            raise TextError("has more than one value")
         value = own_value(pieces[0])
         if decode_pieces is None:
             return cast(_unescape(value, parameter.location), parameter.types)
@@ -188,9 +214,7 @@ def _exploded_form(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
         rest = [pair for pair in pairs if not (pair[0] in parameter.properties or parameter.additional)]
         collected: dict[str, Any] = {}
         for name, raw in mine:
-            if name in collected:
-                raise ValueError(f"member {name!r} is given more than once")
-            collected[name] = members.value(name, raw)
+            members.add(collected, name, raw)
         return collected, rest
 
     return decode
@@ -208,9 +232,7 @@ def _deep_object(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
             if not (name.startswith(prefix) and name.endswith("]")) or "[" in member or "]" in member:
                 rest.append((name, raw))
                 continue
-            if member in collected:
-                raise ValueError(f"member {member!r} is given more than once")
-            collected[member] = members.value(member, raw)
+            members.add(collected, member, raw)
         return (collected or None), rest
 
     return decode
@@ -221,7 +243,7 @@ def decoder_for(parameter: ParameterLike, cast: Cast) -> tuple[TextDecoder | Pai
 
     A text decoder gets the raw text of the one value.  A pairs decoder gets (decoded name, raw value) pairs that no
     other parameter has claimed and gives the value (None when there is none) and the pairs it left.
-    `cast(text, types)` raises ValueError when the text is of none of the types.
+    `cast(text, types)` raises TextError when the text is of none of the types.
     """
     if parameter.shape == "content":
         return _content(parameter, cast), False

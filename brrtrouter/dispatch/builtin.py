@@ -18,7 +18,7 @@ import orjson
 
 from brrtrouter.config import Endpoints
 from brrtrouter.core.request import Request
-from brrtrouter.core.response import Response, problem_response
+from brrtrouter.core.response import Response
 
 YAML_MEDIA_TYPE = "application/yaml"  # RFC 9512
 # Writing YAML is slow; above this size the JSON text is sent, which is YAML too.
@@ -71,7 +71,9 @@ def endpoints(settings: Endpoints, specification: Document) -> Iterator[Endpoint
         base = settings.docs.rstrip("/")
         for path in dict.fromkeys((settings.docs, f"{base}/")):
             yield Endpoint(path, "docs", docs.page_at(path))
-        yield Endpoint(f"{base}/{{asset}}", "docs_asset", docs.asset)
+        # One route for each file: a template would hide what the document has below the same path.
+        for name in docs.names:
+            yield Endpoint(f"{base}/{name}", "docs_asset", docs.asset(name))
 
 
 def _health(request: Request) -> Response:
@@ -83,10 +85,10 @@ class _OpenApi:
 
     def __init__(self, specification: Document) -> None:
         raw = specification.raw
-        self._is_json = raw is not None and raw.lstrip()[:1] == b"{"
         self._document = specification.document
-        self._json = raw if self._is_json else None
-        self._yaml = raw if not self._is_json else None
+        is_json = raw is not None and _is_json(raw)
+        self._json = raw if is_json else None
+        self._yaml = None if is_json else raw
 
     def as_json(self, request: Request) -> Response:
         return Response(200, self._json_bytes(), None, "application/json")
@@ -108,9 +110,22 @@ class _OpenApi:
         import yaml
 
         # A round trip through JSON leaves no aliases and no types that YAML would tag.
-        dumped: bytes = yaml.dump(orjson.loads(text), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True,
-                                  encoding="utf-8")
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        dumped: bytes = yaml.dump(
+            orjson.loads(text), Dumper=dumper, sort_keys=False, allow_unicode=True, encoding="utf-8"
+        )
         return dumped
+
+
+def _is_json(raw: bytes) -> bool:
+    """Whether a text is JSON; a YAML text may begin with a brace as well."""
+    if raw.lstrip()[:1] != b"{":
+        return False
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 class _Docs:
@@ -121,7 +136,8 @@ class _Docs:
         self._document_path = document_path
         self._title = title
         self._folder = files("brrtrouter.dispatch") / "assets" / "docs"
-        self._names = frozenset(entry.name for entry in self._folder.iterdir() if entry.is_file())
+        names = (entry.name for entry in self._folder.iterdir() if entry.is_file() and entry.name != "index.html")
+        self.names = sorted(name for name in names if _suffix(name) in _TYPES)
         self._cache: dict[str, bytes] = {}
 
     def page_at(self, path: str) -> Callable[[Request], Response]:
@@ -144,12 +160,18 @@ class _Docs:
 
         return page
 
-    def asset(self, request: Request) -> Response:
-        name = request.path_params["asset"]
-        suffix = "." + name.rpartition(".")[2]
-        if name not in self._names or suffix not in _TYPES or name == "index.html":
-            return problem_response("not-found", "the documentation has no such file")
-        if name not in self._cache:
-            self._cache[name] = (self._folder / name).read_bytes()
+    def asset(self, name: str) -> Callable[[Request], Response]:
+        """One of the files."""
         headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
-        return Response(200, self._cache[name], headers, _TYPES[suffix])
+        media_type = _TYPES[_suffix(name)]
+
+        def answer(request: Request) -> Response:
+            if name not in self._cache:
+                self._cache[name] = (self._folder / name).read_bytes()
+            return Response(200, self._cache[name], headers, media_type)
+
+        return answer
+
+
+def _suffix(name: str) -> str:
+    return "." + name.rpartition(".")[2]

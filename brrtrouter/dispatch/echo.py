@@ -18,10 +18,17 @@ def _plain(value: Any) -> Any:
         return base64.b64encode(value).decode()
 
 
-async def echo(request: Request) -> dict[str, Any]:
-    """{"handler", "method", "path", "params", "query", "headers", "cookies", "body"}; path is the template."""
+# With these statuses an answer has no content (RFC 9110 15.3.5 and 15.3.6), so there would be nothing to see.
+_WITHOUT_CONTENT = (204, 205)
+
+
+async def echo(request: Request) -> Any:
+    """{"handler", "method", "path", "params", "query", "headers", "cookies", "body"}; path is the template.
+
+    The status is the one of any plain result, but 200 where that has no content.
+    """
     operation = request.operation
-    return {
+    received = {
         "handler": operation.handler,
         "method": request.method,
         "path": request.template,
@@ -31,3 +38,4 @@ async def echo(request: Request) -> dict[str, Any]:
         "cookies": request.cookies,
         "body": _plain(request.body),
     }
+    return (200, received) if operation.success_status in _WITHOUT_CONTENT else received

@@ -33,9 +33,9 @@ def _underlying(function: Callable[..., Any]) -> Any:
     """The function object that runs when `function` is called."""
     while isinstance(function, functools.partial):
         function = function.func
-    if not (inspect.isfunction(function) or inspect.ismethod(function) or inspect.isbuiltin(function)):
+    if not (inspect.isroutine(function) or inspect.iscoroutinefunction(function)):
         function = type(function).__call__
-    return function
+    return function.__func__ if inspect.ismethod(function) else function
 
 
 def mode_of(function: Callable[..., Any]) -> Mode:
@@ -43,7 +43,13 @@ def mode_of(function: Callable[..., Any]) -> Mode:
     underlying = _underlying(function)
     if not inspect.iscoroutinefunction(underlying):
         return Mode.SYNC
-    code = getattr(underlying, "__code__", None)
-    if code is None or any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code)):
+    # What is compiled, or only marked as a coroutine function, cannot be looked into.
+    if not inspect.isfunction(underlying) or not underlying.__code__.co_flags & inspect.CO_COROUTINE:
         return Mode.TASK
-    return Mode.INLINE
+    suspends = any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(underlying.__code__))
+    return Mode.TASK if suspends else Mode.INLINE
+
+
+def never_blocks(function: Callable[..., Any]) -> bool:
+    """Whether calling a plain function runs none of its code: it makes an asynchronous generator, a stream."""
+    return inspect.isasyncgenfunction(_underlying(function))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock, Semaphore
 from typing import Any
 
 from brrtrouter.core.request import Request
@@ -16,38 +18,47 @@ from brrtrouter.core.response import problem_response
 
 
 class Pool:
-    """Threads for handlers that are plain functions.  Threads are started when they are first needed."""
+    """Threads for handlers that are plain functions.  Threads are started when they are first needed.
+
+    Several event loops may use one pool at the same time.
+    """
 
     def __init__(self, threads: int, queue: int) -> None:
         """`threads` run at once, `queue` more may wait."""
         self._threads = threads
-        self._bound = threads + queue
-        self._busy = 0
+        self._places = Semaphore(threads + queue)
+        self._lock = Lock()
         self._executor: ThreadPoolExecutor | None = None
 
     def wrap(self, function: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Any]]:
-        """A coroutine function that runs `function` in the pool with the context variables of its caller."""
+        """A coroutine function that runs `function` in the pool with the context variables of its caller.
+
+        A coroutine that the function returns (it decorates an `async def`) is awaited on the event loop.
+        """
 
         async def call(request: Request) -> Any:
-            if self._busy >= self._bound:
+            if not self._places.acquire(blocking=False):
                 return problem_response(
                     "service-unavailable", "too many requests wait for a thread", headers={"Retry-After": "1"}
                 )
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="brrtrouter-handler")
-            self._busy += 1
-            try:
-                context = contextvars.copy_context()
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._executor, context.run, _checked, function, request)
-            finally:
-                self._busy -= 1
+            result = await asyncio.wrap_future(self._submit(function, request))
+            return await result if inspect.iscoroutine(result) else result
 
         return call
 
+    def _submit(self, function: Callable[[Request], Any], request: Request) -> Future[Any]:
+        """Start a call that has a place, which it gives back when it is over, whoever still waits for it."""
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="brrtrouter-handler")
+            future = self._executor.submit(contextvars.copy_context().run, _checked, function, request)
+        future.add_done_callback(lambda _: self._places.release())
+        return future
+
     def close(self) -> None:
         """Let the threads end when they are done; the pool may be used again afterwards."""
-        executor, self._executor = self._executor, None
+        with self._lock:
+            executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False)
 
@@ -55,6 +66,11 @@ class Pool:
 def _checked(function: Callable[[Request], Any], request: Request) -> Any:
     try:
         return function(request)
-    except StopIteration as error:
-        # A future cannot carry it (PEP 479).
-        raise RuntimeError("the handler raised StopIteration") from error
+    except Exception as error:
+        if isinstance(error, StopIteration):
+            # A future cannot carry it (PEP 479).
+            raise RuntimeError("the handler raised StopIteration") from error
+        raise
+    except BaseException as error:
+        # sys.exit() in a handler ends the request, not the event loop that waits for it.
+        raise RuntimeError(f"the handler raised {type(error).__name__}") from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.util
 import inspect
+import os
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,16 +67,38 @@ def import_module(name: str) -> ModuleType:
     if path.suffix == ".py":
         if not path.is_file():
             raise HandlerError(f"handlers: {name}: no such file")
-        folder = str(path.resolve().parent)
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-        name = path.stem
-    elif "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+        _make_importable(path.resolve().parent)
+        load: Callable[[], ModuleType] = functools.partial(_from_file, path.resolve())
+    else:
+        _make_importable(Path.cwd())
+        load = functools.partial(importlib.import_module, name)
     try:
-        return importlib.import_module(name)
+        return load()
     except Exception as error:
         raise HandlerError(f"handlers: cannot import {name}: {_place(error)}{type(error).__name__}: {error}") from error
+
+
+def _make_importable(folder: Path) -> None:
+    if str(folder) not in sys.path and not (folder == Path.cwd() and "" in sys.path):
+        sys.path.insert(0, str(folder))
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The module of exactly this file, whatever other module has its name."""
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    name = path.stem if known is None else f"{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def _place(error: BaseException) -> str:
@@ -102,13 +128,17 @@ def check_handler(name: str, function: Any) -> Handler:
 class Registry:
     """Handlers by name.  Later registrations replace earlier ones; everything registered beats what a source holds."""
 
-    def __init__(self, source: str | ModuleType | Mapping[str, Handler] | object | None = None) -> None:
-        """`source`: the name of a module or a path to one, a module, a mapping from names, or an object with methods."""
+    def __init__(self, source: str | os.PathLike[str] | ModuleType | Mapping[str, Handler] | object = None) -> None:
+        """`source`: the name of a module, a path to one, a module, a mapping from names, or an object with methods."""
         self._registered: dict[str, Handler] = {}
         self._inline: set[str] = set()
-        self._source: Any = import_module(source) if isinstance(source, str) else source
+        named = isinstance(source, (str, os.PathLike))
+        self._source: Any = import_module(os.fspath(source)) if named else source  # type: ignore[arg-type]
         self.source_name = _describe(self._source)
-        self._marked = dict(self._marks())
+        self._marked: dict[str, Handler] = {}
+        for name, function in self._marks():
+            if self._marked.setdefault(name, function) != function:
+                raise HandlerError(f"{self.source_name} has two handlers that are marked as {name!r}")
 
     def _marks(self) -> Iterator[tuple[str, Handler]]:
         if self._source is None or isinstance(self._source, Mapping):
@@ -148,12 +178,15 @@ class Registry:
             return self._source.get(spelling)
         if self._source is None or spelling.startswith("_") or not spelling.isidentifier():
             return None
-        return getattr(self._source, spelling, None)
+        found = getattr(self._source, spelling, None)
+        # `import json` in a module of handlers makes no handler for an operation called json.
+        return None if isinstance(found, ModuleType) else found
 
     def unused(self, names: set[str]) -> list[str]:
-        """Handlers registered or marked by a name that no operation has: probably misspelt."""
-        return sorted(name for name in {*self._registered, *self._marked} if name not in names
-                      and name not in {snake_case(known) for known in names})
+        """Handlers registered, mapped or marked by a name that no operation has: probably misspelt."""
+        mapped = self._source if isinstance(self._source, Mapping) else {}
+        known = names | {snake_case(name) for name in names}
+        return sorted({*self._registered, *self._marked, *mapped} - known)
 
 
 def _describe(source: Any) -> str:

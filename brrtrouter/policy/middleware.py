@@ -9,11 +9,13 @@ A middleware is any object with one or more of
 each may be `def` or `async def` (`around` is always `async def`), and optionally
 
 * `applies(operation)`: False leaves it out of that operation, at no cost (`brrtrouter.spec.model.Operation`);
-* `everything = True`: it wraps the whole walk of the request, refusals, 404 and built-in endpoints included.  Otherwise
-  it runs between validation and handler.
+* `everything = True`: it wraps the whole walk of the request, refusals, 404 and built-in endpoints included, and has
+  no `applies`.  Otherwise it runs between validation and handler.
 
 The first in the list is the outermost: its `before` runs first, its `after` last.  When a `before` answers, the handler
-and the middleware inside of it do not run, and `after` of the same and of outer middleware still does.
+and the middleware inside of it do not run, and `after` of the same and of outer middleware still does.  An exception
+passes through the middleware of an operation, where an `around` can catch it, and is answered with 500 outside of it.
+One in a middleware that wraps everything is answered right there, and those further out see that answer.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ def check_middleware(middleware: object) -> None:
     for hook in hooks:
         if not callable(getattr(middleware, hook)):
             raise HandlerError(f"{hook} of the middleware {name} is not callable")
-    if "around" in hooks and mode_of(getattr(middleware, "around")) is Mode.SYNC:  # noqa: B009
+    if wraps_everything(middleware) and hasattr(middleware, "applies"):
+        raise HandlerError(f"the middleware {name} wraps everything, so it cannot have applies")
+    around = getattr(middleware, "around", None)
+    if around is not None and mode_of(around) is Mode.SYNC:
         raise HandlerError(f"around of the middleware {name} is not an async def")
 
 
@@ -64,6 +69,36 @@ def fold(call: Call, mode: Mode, middlewares: Iterable[object]) -> tuple[Call, M
     for middleware in reversed(list(middlewares)):
         call, mode = _wrap(call, mode, middleware)
     return call, mode
+
+
+def fold_everything(
+    call: Call, mode: Mode, middlewares: Iterable[object], failed: Callable[[Request], Response]
+) -> tuple[Call, Mode]:
+    """`fold` for middlewares that see every answer: what one of them raises is answered by `failed`."""
+    for middleware in reversed(list(middlewares)):
+        wrapped, mode = _wrap(call, mode, middleware)
+        call = _guarded(wrapped, mode, failed)
+    return call, mode
+
+
+# sys.exit() in a hook ends the request, not the server.
+_FAILURES = (Exception, SystemExit)
+
+
+def _guarded(call: Call, mode: Mode, failed: Callable[[Request], Response]) -> Call:
+    async def guarded_later(request: Request) -> Any:
+        try:
+            return await call(request)
+        except _FAILURES:
+            return failed(request)
+
+    def guarded(request: Request) -> Any:
+        try:
+            return call(request)
+        except _FAILURES:
+            return failed(request)
+
+    return guarded if mode is Mode.SYNC else guarded_later
 
 
 def _wrap(call: Call, mode: Mode, middleware: object) -> tuple[Call, Mode]:

@@ -1,7 +1,7 @@
 """Security requirements compiled to one check per operation: OR of ANDs, failing closed.
 
-OpenAPI 3.1 sections 4.8.2 (`security`), 4.8.27 (schemes) and 4.8.30 (requirements); 401 and 403 by RFC 9110 section 15.5,
-challenges by section 11.6.1.  An operation without requirements gets no check at all.
+OpenAPI 3.1 sections 4.8.2 (`security`), 4.8.27 (schemes) and 4.8.30 (requirements); 401 and 403 by RFC 9110 section
+15.5, challenges by section 11.6.1.  An operation without requirements gets no check at all.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, Literal, Protocol
 
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response, problem_response
-from brrtrouter.core.service import Mode
+from brrtrouter.core.service import Mode, run_inline
 from brrtrouter.dispatch.kinds import mode_of
+from brrtrouter.errors import ConfigError
 
 logger = logging.getLogger("brrtrouter.security")
 
@@ -61,12 +62,11 @@ Verdict = Principal | Denial
 class SecurityProvider(Protocol):
     """Verifies the credentials of one security scheme.  Bound to it by name: `App(security={"name": provider})`."""
 
-    def authenticate(
-        self, request: Request, scheme: Scheme, scopes: Sequence[str]
-    ) -> Verdict | Awaitable[Verdict]:
+    def authenticate(self, request: Request, scheme: Scheme, scopes: Sequence[str]) -> Verdict | Awaitable[Verdict]:
         """Look for the scheme's credential in the request; may be `async def`.
 
-        A Principal lets the request pass, a Denial does not.  An exception is logged and counts as an invalid credential.
+        A Principal lets the request pass, a Denial does not.  An exception, or a result that is neither, is logged and
+        counts as an invalid credential.
         """
 
 
@@ -84,15 +84,31 @@ def challenge_for(scheme: Scheme) -> str:
     return 'Bearer realm="api"'
 
 
+def _in_header(request: Request, name: str) -> str | None:
+    return request.header(name)
+
+
+def _in_cookie(request: Request, name: str) -> str | None:
+    return request.raw_cookies().get(name)
+
+
+def _in_query(request: Request, name: str) -> str | None:
+    found = [value for each, value in request.query_pairs() if each == name]
+    # Of two keys nobody can say which one a proxy or a log has looked at.
+    return found[0] if len(found) == 1 else None
+
+
+_KEY_AT: Mapping[str, Callable[[Request, str], str | None]] = {
+    "header": _in_header,
+    "cookie": _in_cookie,
+    "query": _in_query,
+}
+
+
 def credential(request: Request, scheme: Scheme) -> str | None:
     """The text of the credential that a scheme of type apiKey or http describes, None when the request has none."""
     if scheme.type == "apiKey":
-        if scheme.location == "header":
-            return request.header(scheme.parameter)
-        if scheme.location == "cookie":
-            return request.raw_cookies().get(scheme.parameter)
-        found = [value for name, value in request.query_pairs() if name == scheme.parameter]
-        return found[0] if len(found) == 1 else None
+        return _KEY_AT[scheme.location](request, scheme.parameter)
     value = request.header("authorization")
     if value is None:
         return None
@@ -112,7 +128,9 @@ class ApiKeyProvider:
         given = credential(request, scheme)
         if given is None:
             return Denial("missing", challenge_for(scheme))
-        if not hmac.compare_digest(given.encode(), self._key):
+        # Header fields are octets, of which text was made as Latin-1; in a query it was UTF-8.
+        octets = given.encode("utf-8" if scheme.location == "query" else "latin-1")
+        if not hmac.compare_digest(octets, self._key):
             return Denial("invalid", challenge_for(scheme))
         return Principal(subject=scheme.name)
 
@@ -127,6 +145,13 @@ class PresenceProvider:
         return Denial("missing", challenge_for(scheme))
 
 
+def check_provider(name: str, provider: SecurityProvider) -> SecurityProvider:
+    """The provider itself; ConfigError when it cannot be asked."""
+    if not callable(getattr(provider, "authenticate", None)):
+        raise ConfigError(f"the provider of the security scheme {name!r} has no method authenticate")
+    return provider
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """One requirement with the provider that verifies it."""
@@ -137,8 +162,8 @@ class Bound:
 
 
 Check = Callable[[Request], Any]
-# Yields what providers return, is sent the verdicts, returns None to let the request pass or the refusal.
-_Steps = Generator[Any, Verdict, Response | None]
+# Yields what has to be awaited, is sent its result or exception; returns None to let the request pass, or the refusal.
+_Steps = Generator[Any, Any, Response | None]
 
 
 def compile_check(alternatives: Sequence[Sequence[Bound]]) -> tuple[Check, Mode]:
@@ -146,40 +171,65 @@ def compile_check(alternatives: Sequence[Sequence[Bound]]) -> tuple[Check, Mode]
 
     It takes a request, sets `request.auth` and returns None, or returns the Response that refuses: 401 with a challenge
     for each alternative that failed, 403 when a valid credential lacked scopes.  An empty alternative accepts requests
-    that carry no credential at all; one with a bad credential is refused.
+    without credentials, wherever it stands in the list; one with a bad credential is refused all the same.  A provider
+    is asked once for each scheme and set of scopes, and no more once an alternative is satisfied.
     """
-    ordered = sorted((tuple(alternative) for alternative in alternatives), key=lambda alternative: not alternative)
+    ordered = tuple(sorted((tuple(each) for each in alternatives), key=lambda alternative: not alternative))
     bound = [requirement for alternative in ordered for requirement in alternative]
     if any(mode_of(requirement.provider.authenticate) is Mode.TASK for requirement in bound):
-        return _async_check(tuple(ordered)), Mode.TASK
-    return _sync_check(tuple(ordered)), Mode.SYNC
+        return _async_check(ordered), Mode.TASK
+    return _sync_check(ordered), Mode.SYNC
 
 
 def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...]) -> _Steps:
+    known: dict[tuple[str, tuple[str, ...]], Verdict] = {}
     denials: list[Denial] = []
     for alternative in alternatives:
         granted: dict[str, Principal] = {}
+        denied = None
         for bound in alternative:
-            try:
-                verdict = yield bound.provider.authenticate(request, bound.scheme, bound.scopes)
-            except Exception:
-                logger.exception("the provider of the security scheme %r failed", bound.scheme.name)
-                verdict = Denial("invalid", challenge_for(bound.scheme))
-            if not isinstance(verdict, Principal):
-                denials.append(verdict)
+            key = bound.scheme.name, bound.scopes
+            if key not in known:
+                known[key] = yield from _ask(request, bound)
+            verdict = known[key]
+            if isinstance(verdict, Principal):
+                granted[bound.scheme.name] = verdict
+                continue
+            denied = denied or verdict
+            # What is missing says nothing about the rest, which may hold a credential that is bad.
+            if verdict.reason != "missing":
+                denied = verdict
                 break
-            granted[bound.scheme.name] = verdict
-        else:
-            if alternative or all(denial.reason == "missing" for denial in denials):
-                request.auth = granted
-                return None
+        if denied is not None:
+            denials.append(denied)
+        elif alternative or all(denial.reason == "missing" for denial in denials):
+            request.auth = granted
+            return None
     return _refusal(denials)
 
 
+def _ask(request: Request, bound: Bound) -> Generator[Any, Any, Verdict]:
+    """What a provider says; a failure of any kind is the credential's."""
+    try:
+        verdict = bound.provider.authenticate(request, bound.scheme, bound.scopes)
+        if not isinstance(verdict, (Principal, Denial)) and isinstance(verdict, Awaitable):
+            verdict = yield verdict
+            if isinstance(verdict, Exception):
+                raise verdict
+        if isinstance(verdict, (Principal, Denial)):
+            return verdict
+        raise TypeError(f"authenticate returned {type(verdict).__name__}, which is neither Principal nor Denial")
+    except Exception:
+        logger.exception("the provider of the security scheme %r failed", bound.scheme.name)
+        return Denial("invalid", challenge_for(bound.scheme))
+
+
 def _refusal(denials: Sequence[Denial]) -> Response:
-    challenges = list(dict.fromkeys(denial.challenge for denial in denials))
+    # The scopes are the only thing that another credential of the same kind would mend.
+    lacking = [denial for denial in denials if denial.reason == "scope"]
+    challenges = list(dict.fromkeys(denial.challenge for denial in lacking or denials))
     headers = {"WWW-Authenticate": challenges, "Cache-Control": "no-store"}
-    if any(denial.reason == "scope" for denial in denials):
+    if lacking:
         return problem_response("forbidden", "the credential does not have the scopes needed", headers=headers)
     missing = all(denial.reason == "missing" for denial in denials)
     detail = "a credential is needed" if missing else "the credential is not valid"
@@ -187,41 +237,40 @@ def _refusal(denials: Sequence[Denial]) -> Response:
 
 
 def _sync_check(alternatives: tuple[tuple[Bound, ...], ...]) -> Check:
-    from brrtrouter.core.service import run_inline
-
-    def settle(outcome: Any) -> Verdict:
-        return outcome if isinstance(outcome, (Principal, Denial)) else run_inline(outcome)
+    def settled(pending: Any) -> Any:
+        try:
+            return run_inline(pending)
+        except Exception as error:
+            return error
 
     def check(request: Request) -> Response | None:
         steps = _steps(request, alternatives)
+        sent = None
         try:
-            outcome = next(steps)
             while True:
-                try:
-                    verdict = settle(outcome)
-                except Exception as error:
-                    outcome = steps.throw(error)
-                else:
-                    outcome = steps.send(verdict)
+                sent = settled(steps.send(sent))
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            refusal: Response | None = end.value
+            return refusal
 
     return check
 
 
 def _async_check(alternatives: tuple[tuple[Bound, ...], ...]) -> Check:
+    async def settled(pending: Any) -> Any:
+        try:
+            return await pending
+        except Exception as error:
+            return error
+
     async def check(request: Request) -> Response | None:
         steps = _steps(request, alternatives)
+        sent = None
         try:
-            outcome = next(steps)
             while True:
-                try:
-                    verdict = outcome if isinstance(outcome, (Principal, Denial)) else await outcome
-                except Exception as error:
-                    outcome = steps.throw(error)
-                else:
-                    outcome = steps.send(verdict)
+                sent = await settled(steps.send(sent))
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            refusal: Response | None = end.value
+            return refusal
 
     return check

@@ -37,6 +37,10 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
 
     Raises ServerError that names address and reason: in use, not permitted, not an address of this machine.
     """
+    if not 0 <= port <= 65535:
+        raise ServerError(
+            f"cannot listen on {host}:{port}: ports are 0 to 65535"
+        )  # the system would take it modulo 65536
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -69,10 +73,12 @@ class Server:
         # Compiling first: what is wrong with the application is said before a port is taken.
         self._service: Service = app.service
         self._socket = listen(host, port, app.config.limits.backlog)
+        self._address: tuple[str, int] = self._socket.getsockname()[:2]
         self._ready = threading.Event()
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
+        self._stop_asked = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._endpoint: Endpoint | None = None
@@ -92,14 +98,13 @@ class Server:
 
     def start(self) -> Server:
         """Serve in a thread of its own and return at once; connections are accepted by the system from now on."""
-        self._address = self._socket.getsockname()[:2]
         self._thread = threading.Thread(target=self._run_loop, args=(False,), name="brrtrouter-server", daemon=True)
         self._thread.start()
         return self
 
     def run(self, ready: Callable[[Server], None] | None = None) -> None:
         """Serve in this thread until SIGTERM or SIGINT; `ready` is called once the server answers."""
-        self._address = self._socket.getsockname()[:2]
+        self._thread = threading.current_thread()
         self._run_loop(True, ready)
         if self._failure is not None:
             raise self._failure
@@ -115,16 +120,17 @@ class Server:
     def stop(self, timeout: float | None = None) -> None:
         """Stop accepting, finish the requests under way, close, and wait for the end.
 
-        Requests that are not done after `timeout` seconds (default: the limit `drain`) are cut off.  Calling it again, or
-        from several threads, is fine.
+        Requests that are not done after `timeout` seconds (default: the limit `drain`) are cut off.  Calling it again,
+        or from several threads, is fine.  In the thread that serves it does not wait.
         """
         with self._lock:
             if timeout is not None:
                 self._drain_seconds = timeout
-            if self._loop is not None and self._stopping is not None and not self._done.is_set():
+            self._stop_asked = True  # for a loop that does not run yet
+            if self._loop is not None and self._stopping is not None:
                 self._loop.call_soon_threadsafe(self._stopping.set)
-        if self._thread is not None:
-            self._thread.join()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._done.wait()
 
     def __enter__(self) -> Server:
         return self.wait_ready()
@@ -142,7 +148,7 @@ class Server:
 
     def _run_loop(self, signals: bool, ready: Callable[[Server], None] | None = None) -> None:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) if sys.version_info >= (3, 11) else _Runner() as runner:
+            with _new_runner() as runner:
                 runner.run(self._serve(signals, ready))
         except BaseException as error:
             self._failure = error
@@ -150,9 +156,9 @@ class Server:
                 logger.exception("the server on %s failed", self.url)
         finally:
             self._socket.close()
-            self._done.set()
             self._ready.set()
             self._app.close()
+            self._done.set()
 
     async def _serve(self, signals: bool, ready: Callable[[Server], None] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -160,6 +166,8 @@ class Server:
         stopping = asyncio.Event()
         with self._lock:
             self._loop, self._endpoint, self._stopping = loop, endpoint, stopping
+            if self._stop_asked:
+                stopping.set()
         if signals:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._on_signal, number)
@@ -170,26 +178,36 @@ class Server:
         await stopping.wait()
         server.close()
         await self._drain(endpoint)
+        with self._lock:
+            self._loop = None  # it is about to be closed
 
     async def _drain(self, endpoint: Endpoint) -> None:
         drained = asyncio.get_running_loop().create_future()
         endpoint.drain(drained)
         try:
             await asyncio.wait_for(drained, self._drain_seconds)
-        except asyncio.TimeoutError:  # noqa: UP041 - another class before Python 3.11
+        except asyncio.TimeoutError:  # another class than TimeoutError before Python 3.11
             logger.warning("%d connections were not done after %g s", len(endpoint.connections), self._drain_seconds)
             endpoint.abort()
 
     def _on_signal(self, number: int) -> None:
         """The first signal drains, the second one ends at once."""
-        assert self._stopping is not None and self._endpoint is not None
+        assert self._stopping is not None
+        assert self._endpoint is not None
         if self._stopping.is_set():
-            logger.warning("%s again: cutting %d connections", signal.Signals(number).name,
-                           len(self._endpoint.connections))
+            logger.warning(
+                "%s again: cutting %d connections", signal.Signals(number).name, len(self._endpoint.connections)
+            )
             self._endpoint.abort()
             return
         logger.info("%s: draining", signal.Signals(number).name)
         self._stopping.set()
+
+
+def _new_runner() -> Any:
+    if sys.version_info >= (3, 11):
+        return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    return _Runner()
 
 
 class _Runner:
@@ -205,8 +223,11 @@ class _Runner:
 
     def __exit__(self, *exc: object) -> None:
         try:
-            for task in asyncio.all_tasks(self._loop):
+            tasks = asyncio.all_tasks(self._loop)
+            for task in tasks:
                 task.cancel()
+            if tasks:
+                self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)

@@ -16,6 +16,8 @@
     X(text)                                                                                                            \
     X(query)                                                                                                           \
     X(scalar)                                                                                                          \
+    X(matcher)                                                                                                         \
+    X(matcher_memory)                                                                                                  \
     X(status) /* last: asks what the others have seen */
 
 #define SUITE_DECLARE(name) void test_##name(void);

@@ -1,0 +1,84 @@
+"""Types of request.pyx."""
+
+from typing import Any, final, overload
+
+from brrtrouter.core.service import Operation
+
+class Headers(dict[str, Any]):
+    """Header fields by lower-case name; look-ups ignore case (RFC 9110 5.1)."""
+
+    @overload
+    def get(self, key: str, default: None = None) -> Any | None: ...
+    @overload
+    def get(self, key: str, default: Any) -> Any: ...
+
+@final
+class Request:
+    """One HTTP request, as handlers, middleware and security providers see it."""
+
+    body: Any
+    """The decoded and validated body; None when there is none."""
+    auth: Any
+    """What the security providers found, by scheme name."""
+    state: dict[Any, Any]
+    """For middleware and handlers to share."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """The raw path of the request target, percent-encoded as sent."""
+
+    @property
+    def raw_query(self) -> str:
+        """The query of the request target as sent, without '?'."""
+
+    @property
+    def template(self) -> str | None:
+        """The path template that matched, with the base path; None when none did."""
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """Captures, typed by the specification."""
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """Query parameters, typed by the specification; undeclared ones are text, a list of texts when repeated."""
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields, declared ones typed by the specification."""
+
+    @property
+    def cookies(self) -> dict[str, Any]:
+        """Cookies, declared ones typed by the specification."""
+
+    @property
+    def raw_body(self) -> bytes | None: ...
+    @property
+    def id(self) -> str:
+        """X-Request-ID when it was sent and is sane, else a new one."""
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """(host, port) of the peer, None when it has no such address."""
+    # None when no route matched, which only middleware that wraps everything can meet: hence no need to ask elsewhere.
+    @property
+    def operation(self) -> Operation | Any: ...
+    @property
+    def keep_alive(self) -> bool: ...
+    @property
+    def is_head(self) -> bool: ...
+    @property
+    def http_minor(self) -> int: ...
+    def header(self, name: str) -> str | None:
+        """The text of a header field, whatever its case, repeated ones joined with ", "; None when absent."""
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """All pairs of the query as decoded text, in order."""
+
+    def raw_cookies(self) -> dict[str, str]:
+        """All cookies as text, not percent-decoded; of a repeated name the first."""
+
+    def cookie_lines(self) -> list[str]:
+        """The values of all Cookie fields."""

@@ -1,0 +1,118 @@
+"""Types of service.pyx."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+from brrtrouter.config import Limits
+from brrtrouter.core.arguments import ArgumentParser
+from brrtrouter.core.matcher import Matcher
+from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response
+
+_Call: TypeAlias = Callable[[Request], Any]
+
+class Mode(IntEnum):
+    """How a callable that takes a request gives its result."""
+
+    SYNC = ...
+    INLINE = ...
+    TASK = ...
+
+def run_inline(coroutine: Awaitable[Any]) -> Any:
+    """Drive a coroutine that never suspends and return its result; RuntimeError when it does suspend."""
+
+def to_response(request: Request, result: Any) -> Response:
+    """The Response that a handler's result stands for: itself, `(status, value)`, a value, or None for 204.
+
+    Raises TypeError for a tuple of another form.
+    """
+
+class Body:
+    """What an operation accepts as its body."""
+
+    def __init__(self, required: bool, content: Iterable[tuple[str, Any]]) -> None: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def accepts(self) -> list[str]:
+        """The declared media types and ranges."""
+
+class Operation:
+    """One operation with everything a request to it needs."""
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        path: str,
+        handler: str,
+        call: _Call,
+        mode: Mode,
+        model: Any = None,
+        parser: ArgumentParser | None = None,
+        body: Body | None = None,
+        security: _Call | None = None,
+        security_mode: Mode = ...,
+        success_status: int = 200,
+        media_types: Mapping[int, str | None] | None = None,
+        max_body: int = -1,
+    ) -> None: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def model(self) -> Any: ...
+    @property
+    def success_status(self) -> int: ...
+    @property
+    def max_body(self) -> int: ...
+    @property
+    def suspends(self) -> bool:
+        """Whether answering may take a Task."""
+
+    def replace(self, call: _Call, mode: Mode) -> Operation:
+        """The same operation with another handler."""
+
+class Service:
+    """Matcher, operations and limits, frozen."""
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        operations: Iterable[Operation],
+        limits: Limits,
+        *,
+        auto_options: bool = True,
+        around: Callable[[_Call], _Call] | None = None,
+        around_mode: Mode = ...,
+        log_error: Callable[[Request], None],
+    ) -> None: ...
+    @property
+    def matcher(self) -> Matcher: ...
+    @property
+    def operations(self) -> tuple[Operation, ...]: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def max_body(self) -> int: ...
+    @property
+    def auto_options(self) -> bool: ...
+    @property
+    def max_json_depth(self) -> int: ...
+    @property
+    def max_pipeline(self) -> int: ...
+    @property
+    def chunk_extension_limit(self) -> int: ...
+    @property
+    def trailer_limit(self) -> int: ...
+    @property
+    def log_error(self) -> Callable[[Request], None]: ...
+    def answer(self, request: Request) -> Any:
+        """Walk the request up to its result: a Response, a plain result, or a coroutine for one."""
+
+    def replace(self, operations: Iterable[Operation]) -> Service:
+        """The same service with other operations for the same routes."""

@@ -1,0 +1,256 @@
+"""Settings: every key, every refusal, where a value comes from, and that nothing about them changes or leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brrtrouter.config import ApiKey, Config, Endpoints, Limits, Routing, Security, api_key_variable, load_config
+from brrtrouter.errors import ConfigError
+
+SECRET = "s3cr3t-value"
+# Every key: a value that is no default, a value of a wrong type, the values outside of its range.
+LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "request_line": (1000, "1000", (15, -1, 2**31)),
+    "header_field": (1000, 1.5, (15, 2**31)),
+    "head": (2000, True, (63, 2**31)),
+    "header_count": (10, [], (0, 257)),
+    "body": (0, "1 MiB", (-1, 2**63)),
+    "query_parameters": (0, {}, (-1, 65_537)),
+    "json_depth": (1, 1.0, (0, 251)),
+    "pipeline": (1, "x", (0, 10_001)),
+    "chunk_extensions": (0, "x", (-1, 2**31)),
+    "trailers": (0, "x", (-1, 2**31)),
+    "handler_threads": (1, "x", (0, 10_001)),
+    "handler_queue": (0, "x", (-1, 2**31)),
+    "drain": (0.5, "x", (-0.1, 86_401, float("nan"), float("inf"))),
+    "backlog": (1, "x", (0, 65_536)),
+}
+BAD_PATHS = ("health", "/{x}", "/a b", "/a?b", "/a#b", "/ü", "/%41")
+ENDPOINTS = ("health", "openapi_json", "openapi_yaml", "docs")
+PATHS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = dict.fromkeys(ENDPOINTS, ("/a-b/c.json", 5, BAD_PATHS))
+ROUTING: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "trailing_slash": ("ignore", True, ("redirect", "")),
+    "auto_head": (False, "no", ()),
+    "auto_options": (False, 0, ()),
+}
+SECTIONS = {"limits": LIMITS, "endpoints": PATHS, "routing": ROUTING}
+KEYS = [(section, key, *row) for section, table in SECTIONS.items() for key, row in table.items()]
+
+
+def plain(source: Any = None, **environ: str) -> Config:
+    """The settings without the environment of the test run."""
+    return load_config(source, environ)
+
+
+def refusal(source: Any = None, **environ: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        plain(source, **environ)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [Limits, Endpoints, Routing])
+def test_the_tables_of_these_tests_have_every_key(kind: type[Any]) -> None:
+    assert list(SECTIONS[kind.__name__.lower()]) == [field.name for field in dataclasses.fields(kind)]
+
+
+@pytest.mark.parametrize(("section", "key", "value", "wrong", "outside"), KEYS)
+def test_a_key_is_set_by_mapping_file_environment_and_config_alike(
+    section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "config.yaml"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    file.write_text(f"{section}:\n  {key}: {text}\n")
+    variable = f"BRRTR_{section}__{key}".upper()
+    kind = type(getattr(Config(), section))
+    made = Config(**{section: kind(**{key: value})})
+    for config in (
+        plain({section: {key: value}}),
+        plain(file),
+        plain(str(file)),
+        plain(**{variable: text}),
+        plain(made),
+    ):
+        found = getattr(getattr(config, section), key)
+        assert found == value
+        assert type(found) is type(value)
+        assert config == made
+
+
+@pytest.mark.parametrize(("section", "key", "value", "wrong", "outside"), KEYS)
+def test_a_value_of_another_type_or_out_of_range_is_refused_by_name(
+    section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...]
+) -> None:
+    wanted = "str" if section == "endpoints" else type(getattr(getattr(Config(), section), key)).__name__
+    assert refusal({section: {key: wrong}}) == f"the configuration: {section}.{key} is not of type {wanted}"
+    kind = type(getattr(Config(), section))
+    for bad in (wrong, *outside):
+        assert refusal({section: {key: bad}}).startswith(f"the configuration: {section}.{key} is not")
+        assert refusal(Config(**{section: kind(**{key: bad})})).startswith(f"the Config: {section}.{key} is not")
+
+
+def test_the_bounds_themselves_are_accepted() -> None:
+    assert plain({"limits": {"header_count": 256, "json_depth": 250, "head": 64}}).limits.header_count == 256
+    assert plain({"limits": {"drain": 3}}).limits.drain == 3.0
+    assert type(plain({"limits": {"drain": 3}}).limits.drain) is float
+
+
+@pytest.mark.parametrize("off", [None, False, ""])
+@pytest.mark.parametrize("key", list(PATHS))
+def test_an_endpoint_is_switched_off(key: str, off: Any) -> None:
+    assert getattr(plain({"endpoints": {key: off}}).endpoints, key) is None
+    assert getattr(plain(Config(endpoints=Endpoints(**{key: None}))).endpoints, key) is None
+    assert getattr(plain(**{f"BRRTR_ENDPOINTS__{key.upper()}": "false"}).endpoints, key) is None
+
+
+def test_a_key_without_a_value_keeps_its_default() -> None:
+    assert plain({"limits": {"body": None}, "routing": None}) == Config()
+    assert plain({}) == plain() == Config()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"limit": {}}, "unknown key limit; known are endpoints, limits, routing, security"),
+        ({"limits": {"bodies": 1}}, "unknown key limits.bodies; known are"),
+        ({"security": {"keys": {}}}, "unknown key security.keys; known are api_keys"),
+        ({1: 2}, "unknown key 1"),
+        ({"limits": 5}, "limits is not a mapping"),
+        ({"limits": []}, "limits is not a mapping"),
+        ({"security": {"api_keys": [SECRET]}}, "security.api_keys is not a mapping"),
+        ({"security": {"api_keys": {"a": SECRET}}}, "security.api_keys.a is not a mapping with the one member 'key'"),
+        ({"security": {"api_keys": {"a": {"key": SECRET, "x": 1}}}}, "security.api_keys.a is not a mapping with"),
+        ({"security": {"api_keys": {"a": {"key": 5}}}}, "security.api_keys.a.key is not a text"),
+        ({"security": {"api_keys": {"a": {"key": ""}}}}, "security.api_keys.a.key is not a text"),
+        ({"security": {"api_keys": {"a": {}}}}, "security.api_keys.a.key is not a text"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_place(source: Any, words: str) -> None:
+    message = refusal(source)
+    assert message.startswith(f"the configuration: {words}")
+    assert SECRET not in message
+
+
+# -- files
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("limits: [1", r"not YAML in line \d+, column \d+: "),
+        ("a: b: s3cr3t-value", r"not YAML in line 1, column 5: "),
+        ("limits: !!python/object:os.system {}", r"not YAML in line 1, column 9: could not determine a constructor"),
+        ("when: 2024-99-99", r"not YAML: a value cannot be read"),
+        ("\x00", r"not YAML: special characters are not allowed"),
+        ("- 1", r"the top level is not a mapping"),
+        ("limits: {body: x}", r"limits\.body is not of type int"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_place(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    message = refusal(file)
+    assert re.match(re.escape(f"{file}: ") + words, message)
+    assert SECRET not in message
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.yaml") == f"{tmp_path / 'none.yaml'}: No such file or directory"
+    assert refusal(tmp_path) == f"{tmp_path}: Is a directory"
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("# nothing\n")
+    assert plain(file) == Config()
+
+
+# -- the environment
+
+
+def test_the_environment_beats_the_file_and_the_file_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("limits: {body: 5, head: 500}\nsecurity: {api_keys: {my-key: {key: from-file}}}\n")
+    config = plain(file, BRRTR_LIMITS__BODY="7", BRRTR_API_KEY__MY_KEY="from-environment")
+    assert (config.limits.body, config.limits.head, config.limits.header_count) == (7, 500, 100)
+    assert config.api_key("my-key") == "from-environment"
+    assert plain(file).api_key("my-key") == "from-file"
+
+
+def test_the_environment_of_the_process_is_used_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRRTR_LIMITS__BODY", "9")
+    assert load_config().limits.body == 9
+    assert load_config({"limits": {"body": 5}}).limits.body == 9
+    assert load_config(Config()).limits.body == Limits().body, "a Config is what it is"
+
+
+@pytest.mark.parametrize("scheme", ["ApiKeyAuth", "api-key", "api_key", "api.key", "APIKEY", "x1"])
+def test_the_variable_of_a_scheme_is_enough_to_configure_it(scheme: str) -> None:
+    config = plain(**{api_key_variable(scheme): SECRET})
+    assert config.api_key(scheme) == SECRET
+    assert config.api_key("another") is None
+    assert re.fullmatch(r"BRRTR_API_KEY__[A-Z0-9_]+", api_key_variable(scheme))
+
+
+def test_the_variable_for_all_schemes_is_the_last_resort() -> None:
+    config = plain({"security": {"api_keys": {"filed": {"key": "a"}}}}, BRRTR_API_KEY="c", BRRTR_API_KEY__NAMED="b")
+    assert [config.api_key(name) for name in ("filed", "named", "else")] == ["a", "b", "c"]
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert plain(BRRTR_API_KEY="", BRRTR_API_KEY__X="", BRRTR_LIMITS__BODY="") == Config()
+
+
+def test_variables_of_others_are_ignored() -> None:
+    assert plain(BRRTR_STACK_SIZE="1", BRRTR="1", LIMITS__BODY="1", HOME="/") == Config()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "words"),
+    [
+        ("BRRTR_LIMITS__BODIES", "1", "unknown key limits.bodies"),
+        ("BRRTR_LIMIT__BODY", "1", "there is no section 'limit' to set in the environment"),
+        ("BRRTR_SECURITY__API_KEYS", "{}", "there is no section 'security' to set in the environment"),
+        ("BRRTR_API_KEYS__X", SECRET, "there is no section 'api_keys' to set in the environment"),
+        ("BRRTR_LIMITS__BODY", "many", "limits.body is not of type int"),
+        ("BRRTR_LIMITS__BODY", "-1", "limits.body is not between 0 and"),
+        ("BRRTR_LIMITS__BODY", "[", "not YAML"),
+        ("BRRTR_ROUTING__TRAILING_SLASH", "no", "routing.trailing_slash is not of type str"),
+    ],
+)
+def test_a_variable_that_does_not_fit_is_refused_by_name(variable: str, text: str, words: str) -> None:
+    message = refusal(**{variable: text})
+    assert message.startswith(f"{variable}: {words}")
+    assert SECRET not in message
+
+
+# -- frozen and silent
+
+
+def test_nothing_of_the_settings_can_be_changed() -> None:
+    config = plain({"security": {"api_keys": {"a": {"key": SECRET}}}})
+    for holder in (config, config.limits, config.endpoints, config.routing, config.security):
+        for field in dataclasses.fields(holder):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(holder, field.name, None)
+    for keys in (config.security.api_keys, Config().security.api_keys):
+        with pytest.raises(TypeError):
+            keys["b"] = ApiKey("x")  # type: ignore[index]
+
+
+def test_a_config_is_copied_so_that_its_maker_cannot_change_it_either() -> None:
+    keys = {"a": ApiKey("x")}
+    config = plain(Config(security=Security(keys)))
+    keys["b"] = ApiKey("y")
+    assert config.api_key("b") is None
+    assert config.api_key("a") == "x"
+
+
+def test_a_secret_is_never_shown() -> None:
+    config = plain({"security": {"api_keys": {"a": {"key": SECRET}}}}, BRRTR_API_KEY=SECRET)
+    assert SECRET not in repr(config) + str(config) + repr(config.security.api_keys)
+    assert config.api_key("a") == SECRET
