@@ -3,9 +3,9 @@
     python benchmarks/bench_match.py            a table of medians and ratios
     pytest benchmarks/bench_match.py --benchmark-enable
 
-Every engine gets the same routes and paths with values that do not repeat, returns the route's value and its captures,
-and takes turns with the others in each round.  The floor is a C function that only makes what a match has to return; see
-floor.c.  pymatchit (Rust) takes part when it is installed.
+Every engine gets the same routes and paths with values that do not repeat, returns the route's value and its
+captures, and takes turns with the others in each round.  The floor is a C function that only makes what a match has to
+return; see floor.c.  pymatchit (Rust) takes part when it is installed.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def pymatchit_engine(routes: RouteSet) -> Match | None:
     except ImportError:
         return None
     by_method: dict[str, Any] = {}
-    for method, template, value in routes.routes:
-        try:
+    try:
+        for method, template, value in routes.routes:
             by_method.setdefault(method, PyRouter()).insert(template, value)
-        except ValueError as error:
-            print(f"pymatchit is left out of {routes.name}: {error}", file=sys.stderr)
-            return None
+    except ValueError as error:
+        print(f"pymatchit is left out of {routes.name}: {error}", file=sys.stderr)
+        return None
 
     def match(method: str, path: str) -> Any:
         return by_method[method].at(path)

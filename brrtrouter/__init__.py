@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from brrtrouter.config import Config, load_config
     from brrtrouter.core.regex import path_to_regex
     from brrtrouter.core.request import Request
-    from brrtrouter.core.response import Response
+    from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "handler",
     "load_config",
     "path_to_regex",
+    "problem_response",
 ]
 
 _LAZY = {
@@ -47,6 +48,7 @@ _LAZY = {
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
     "path_to_regex": "brrtrouter.core.regex",
+    "problem_response": "brrtrouter.core.response",
 }
 
 

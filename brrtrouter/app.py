@@ -163,8 +163,13 @@ class App:
         return self.registry.unused({operation.handler for operation in self.specification.operations})
 
     def on_service(self, listener: Callable[[Service], None]) -> None:
-        """Call `listener` with every new service; for servers."""
+        """Call `listener` with every new service, until `off_service`; for servers."""
         self._listeners.append(listener)
+
+    def off_service(self, listener: Callable[[Service], None]) -> None:
+        """Call `listener` no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
 
     def _install(self, service: Service) -> None:
         self._service = service

@@ -16,6 +16,7 @@ import httptools
 import orjson
 import uvloop
 
+from brrtrouter import jsontext
 from brrtrouter.app import App
 from brrtrouter.core.protocol import Endpoint, HttpProtocol
 from brrtrouter.core.request import Headers
@@ -63,8 +64,8 @@ class TestResponse:
         return self.content.decode()
 
     def json(self) -> Any:
-        """The body as JSON."""
-        return orjson.loads(self.content)
+        """The body as JSON, integers of any size exact."""
+        return jsontext.loads(self.content)
 
     def __repr__(self) -> str:
         return f"<TestResponse {self.status}>"

@@ -8,7 +8,13 @@ import zipfile
 from pathlib import Path
 
 NEEDED_IN_BOTH = ("brrtrouter/py.typed", "brrtrouter/core/matcher.pyi", "brrtrouter/dispatch/assets/docs/index.html")
-NEEDED_IN_SDIST = ("csrc/brrt_matcher.h", "brrtrouter/core/matcher.pyx", "brrtrouter/core/csrc.pxd", "README.md", "LICENSE")
+NEEDED_IN_SDIST = (
+    "csrc/brrt_matcher.h",
+    "brrtrouter/core/matcher.pyx",
+    "brrtrouter/core/csrc.pxd",
+    "README.md",
+    "LICENSE",
+)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ brrt_status brrt_builder_add(brrt_builder *builder, const char *method, size_t m
                              brrt_template *info, uint32_t *other);
 
 enum {
-    BRRT_AUTO_HEAD = 1,   /* where a template, its predicates included, has GET and no HEAD, HEAD matches the route of GET */
+    BRRT_AUTO_HEAD = 1,   /* where a template with its predicates has GET and no HEAD, HEAD matches the route of GET */
     BRRT_SLASH_IGNORE = 2 /* when nothing matches, try again with one '/' more or less at the end */
 };
 

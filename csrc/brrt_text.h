@@ -57,6 +57,9 @@ int brrt_is_number(const char *s, size_t len);
 /* Exactly `true` or `false`.  OK: *out is 1 or 0.  SYNTAX: neither. */
 brrt_status brrt_parse_bool(const char *s, size_t len, int *out);
 
+/* Whether the text has `count` decimal digits in a row; count is not 0. */
+int brrt_has_digits(const char *s, size_t len, size_t count);
+
 /* The deepest nesting of '[' and '{' outside of strings in a JSON text, stopping early once it is above
  * `limit`.  The text need not be valid JSON. */
 size_t brrt_json_depth(const char *s, size_t len, size_t limit);

@@ -1,7 +1,8 @@
 /* The mutable trie: templates go in one by one, brrt_builder_freeze (freeze.c) writes them out.
  *
- * Ownership: every array below belongs to the builder and is freed by brrt_builder_free.  A refused brrt_builder_add may
- * leave text and predicates behind that nothing refers to, but never a node: nodes decide the order of mixed segments. */
+ * Ownership: every array below belongs to the builder and is freed by brrt_builder_free.  A refused brrt_builder_add
+ * may leave text and predicates behind that nothing refers to, but never a node: nodes decide the order of mixed
+ * segments. */
 #include "builder_internal.h"
 
 #include <stdlib.h>
@@ -278,7 +279,8 @@ static int predicates_within(const brrt_builder *b, const build_route *x, const 
         uint32_t k = 0;
         for (; k < y->predicates; k++) {
             const brrt_predicate *q = &b->predicates[y->predicate + k];
-            if (same_span(b, p->name, q->name) && (!p->has_value || (q->has_value && same_span(b, p->value, q->value)))) {
+            int same_value = p->has_value == q->has_value && same_span(b, p->value, q->value);
+            if (same_span(b, p->name, q->name) && (!p->has_value || same_value)) {
                 break;
             }
         }

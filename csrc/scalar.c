@@ -118,3 +118,27 @@ size_t brrt_json_depth(const char *s, size_t len, size_t limit) {
     }
     return deepest;
 }
+
+int brrt_has_digits(const char *s, size_t len, size_t count) {
+    /* A run of `count` digits covers a multiple of `count`: look there first and go back only where one is. */
+    size_t run = 0;
+    for (size_t at = count - 1; at < len;) {
+        if (!brrt_is_digit(s[at])) {
+            at += count;
+            continue;
+        }
+        size_t from = at, to = at + 1;
+        while (from > 0 && brrt_is_digit(s[from - 1])) {
+            from--;
+        }
+        while (to < len && brrt_is_digit(s[to])) {
+            to++;
+        }
+        run = to - from;
+        if (run >= count) {
+            return 1;
+        }
+        at = to + count;
+    }
+    return 0;
+}

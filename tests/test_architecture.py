@@ -13,9 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "brrtrouter"
 CSRC = ROOT / "csrc"
 
-# For each part of the package the parts that it may import, beside itself and `errors` and `config`.
+# For each part of the package the parts that it may import, beside itself, `errors`, `config` and `jsontext`.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "jsontext": set(),
     "config": set(),
     "core": set(),
     "spec": set(),
@@ -26,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # The outermost layer may import everything: what users run and what their tests use.
 OUTERMOST = {"__init__", "__main__", "cli", "testing"}
-EVERYONE = {"errors", "config"}
+EVERYONE = {"errors", "config", "jsontext"}
 NEVER: dict[str, set[str]] = {
     "errors": {"config"},
     "core": {"yaml", "jsonschema_rs"},

@@ -81,10 +81,17 @@ def test_problem_members_are_valid_rfc9457_3_1(slug: str) -> None:
     made = problem(slug, "what happened")
     assert list(made) == STANDARD_MEMBERS
     address = urlsplit(made["type"])
-    assert address.scheme == "https" and address.netloc and not address.query and not address.fragment
-    assert made["type"].isascii() and re.fullmatch(r"[a-z]+(-[a-z]+)*", slug) and made["type"] == PROBLEM_BASE + slug
-    assert type(made["status"]) is int and 400 <= made["status"] <= 599
-    assert made["title"] == PROBLEMS[slug].title and made["title"].strip()
+    assert address.scheme == "https"
+    assert address.netloc
+    assert not address.query
+    assert not address.fragment
+    assert made["type"].isascii()
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", slug)
+    assert made["type"] == PROBLEM_BASE + slug
+    assert type(made["status"]) is int
+    assert 400 <= made["status"] <= 599
+    assert made["title"] == PROBLEMS[slug].title
+    assert made["title"].strip()
     assert made["detail"] == "what happened"
 
 

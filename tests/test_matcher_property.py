@@ -22,7 +22,7 @@ from brrtrouter import Matcher, PathError, RouteError
 
 LITERALS = ["a", "b", "ab", "aa", "-", ".", "$", "(", ")", "@", "=", "'", ",", "~", ";", ":", "é", "日"]
 ESCAPED = ["%7E", "%2F", "%C3%A9", "%61", "%25", "%3F"]
-literal = st.sampled_from(LITERALS + ESCAPED)
+literal = st.one_of(st.sampled_from("ab-"), st.sampled_from(LITERALS + ESCAPED))
 expression = st.just("{}")
 mixed = st.lists(st.one_of(literal, expression), min_size=1, max_size=6).map("".join)
 long_literal = st.sampled_from(["audit-logs", "audit-logz", "aaaaaaaaaaaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaa"])
@@ -109,7 +109,7 @@ def test_a_refused_route_leaves_no_trace(data: st.DataObject) -> None:
     routes = data.draw(st.lists(templates(), min_size=1, max_size=8, unique=True))
     clean, disturbed, oracle = Matcher(), Matcher(), Oracle()
     for number, template in enumerate(routes):
-        broken = data.draw(st.sampled_from(routes)).partition("?")[0] + data.draw(
+        broken = data.draw(templates()).partition("?")[0] + data.draw(
             st.sampled_from(["/%zz", "/{", "/}", "/{}", "/{q}/{q}", "?x=%zz", "/%80", "/{x}%"])
         )
         with pytest.raises(RouteError):

@@ -183,6 +183,11 @@ def test_when_a_choice_fails_further_right_the_next_one_is_tried() -> None:
     assert found(m, "/guilds/teams/audit-logs") == ("/guilds/{id}/audit-logs", "teams")
 
 
+def test_a_literal_that_leads_nowhere_gives_way_to_a_mixed_segment() -> None:
+    m = matcher("/ab/x", "/a{m}/y")
+    assert found(m, "/ab/y") == ("/a{m}/y", "b")
+
+
 def test_captures_of_a_choice_that_failed_are_forgotten() -> None:
     m = matcher("/{a}-{b}/{c}/x", "/{d}/{e}/y")
     assert found(m, "/1-2/3/y") == ("/{d}/{e}/y", "1-2", "3")
@@ -224,6 +229,11 @@ def test_auto_head_answers_head_with_the_value_of_get() -> None:
     assert m.match("HEAD", "/b") is None
     assert m.allowed("/a") == m.allowed("/c") == {"GET", "HEAD"}
     assert m.allowed("/b") == {"POST"}
+
+
+def test_auto_head_leaves_a_head_of_the_template_itself_alone_whatever_came_first() -> None:
+    for order in ([("GET", "/a"), ("HEAD", "/a")], [("HEAD", "/a"), ("GET", "/a")]):
+        assert matcher(*order, auto_head=True).match("HEAD", "/a") == (("HEAD", "/a"), {})
 
 
 def test_auto_head_prefers_the_get_of_a_better_template_to_the_head_of_a_worse_one() -> None:
@@ -319,6 +329,7 @@ def test_trailing_slash_ignore_tries_one_more_or_less_when_nothing_matches() -> 
     assert found(m, "/a%2F") is None
     assert found(m, "/") == ("/",)
     assert found(m, "//") == ("/",)
+    assert found(matcher("//", trailing_slash="ignore"), "/") is None
 
 
 def test_trailing_slash_ignore_counts_for_allowed_too() -> None:

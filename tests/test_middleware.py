@@ -191,7 +191,7 @@ def test_an_after_may_change_or_replace_the_response(kind: Any, everything: bool
         return Response(202, {"was": response.body}, {"X-New": "1"})
 
     def remember(request: Request) -> None:
-        request.state = {"seen": "yes"}
+        request.state["seen"] = "yes"
 
     for act_on, as_inline in handlers(lambda request: {"a": 1}):
         layers = (Hooks(everything, before=kind(remember), after=kind(add)), Hooks(everything, after=kind(replace)))

@@ -169,8 +169,13 @@ def test_a_file_named_json_is_json_and_not_only_yaml(tmp_path: Path) -> None:
 def test_a_mapping_that_is_no_json_is_one_issue() -> None:
     cyclic: dict[str, Any] = {}
     cyclic["self"] = cyclic
-    for source in (cyclic, {"a": object()}, {"a": 2**80}):
+    for source in (cyclic, {"a": object()}):
         assert refusal(source)[0] == "InvalidJson"
+
+
+def test_integers_of_any_size_are_exact_in_every_format() -> None:
+    for source in ({"a": 2**80}, f'{{"a": {2**80}}}', f"a: {2**80}"):
+        assert read(source).value == {"a": 2**80}
 
 
 def test_a_mapping_with_other_keys_gets_text_keys() -> None:

@@ -438,7 +438,8 @@ cdef class ArgumentParser:
         for param in self.cookie_params:
             if param.many_names:
                 try:
-                    value, _ = param.decoder([(name, texts[0]) for name, texts in found.items() if name not in declared])
+                    undeclared = [(name, texts[0]) for name, texts in found.items() if name not in declared]
+                    value, _ = param.decoder(undeclared)
                 except TextError as error:
                     faults = param.refuse(faults, error)
                 else:

@@ -41,6 +41,7 @@ cdef extern from "brrt_text.h" nogil:
     brrt_status brrt_parse_int64(const char *s, size_t len, int64_t *out)
     bint brrt_is_number(const char *s, size_t len)
     brrt_status brrt_parse_bool(const char *s, size_t len, int *out)
+    bint brrt_has_digits(const char *s, size_t len, size_t count)
     size_t brrt_json_depth(const char *s, size_t len, size_t limit)
 
 

@@ -59,6 +59,7 @@ cdef class HttpProtocol:
     cdef int pause_reading(self) except -1
     cdef Py_ssize_t read_head(self, bytes data, Py_ssize_t at) except -1
     cdef int begin(self, Request request, bytes head, uint32_t flags, uint64_t content_length) except -1
+    cdef int answer_unread(self, Request request) except -1
     cdef int ask_for_body(self) except -1
     cdef Py_ssize_t read_length(self, bytes data, Py_ssize_t at) except -1
     cdef Py_ssize_t read_chunked(self, bytes data, Py_ssize_t at) except -1

@@ -304,13 +304,12 @@ cdef class HttpProtocol:
         if request.operation is not None and (<Operation>request.operation).max_body >= 0:
             self.body_limit = (<Operation>request.operation).max_body
         if flags & BRRT_HEAD_HAS_LENGTH and content_length > <uint64_t>self.body_limit:
+            if request.operation is None:
+                return self.answer_unread(request)
             return self.refuse(413, f"the body has {content_length} bytes, the limit is {self.body_limit}", request)
         if flags & BRRT_HEAD_EXPECT_CONTINUE:
             if request.operation is None:
-                # The client waits for this answer before it sends the body: it need not send it at all.
-                request.keep_alive = False
-                self.phase = CLOSING
-                return self.submit(request)
+                return self.answer_unread(request)
             self.owes_continue = True
         self.reading = request
         self.drop_body = request.operation is None
@@ -322,6 +321,12 @@ cdef class HttpProtocol:
             self.chunked.extension_limit = service.chunk_extension_limit
             self.chunked.trailer_limit = service.trailer_limit
         return self.ask_for_body()
+
+    cdef int answer_unread(self, Request request) except -1:
+        """Say what is wrong with the route before a body that nobody will read, and end the connection."""
+        request.keep_alive = False
+        self.phase = CLOSING
+        return self.submit(request)
 
     cdef int ask_for_body(self) except -1:
         """Send the 100 that a client waits for (RFC 9110 10.1.1), once all answers before it are sent."""

@@ -42,7 +42,7 @@ cdef class Request:
     cdef readonly bytes raw_body
     cdef public object body
     cdef public object auth
-    cdef public dict state
+    cdef dict state_
     cdef object client_
 
     cdef int adopt(self, bytes owner, uint32_t offset, const brrt_head *head) except -1

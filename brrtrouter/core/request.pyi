@@ -20,8 +20,9 @@ class Request:
     """The decoded and validated body; None when there is none."""
     auth: Any
     """What the security providers found, by scheme name."""
-    state: dict[Any, Any]
-    """For middleware and handlers to share."""
+    @property
+    def state(self) -> dict[Any, Any]:
+        """A dict for middleware and handlers to share what they know of this request."""
 
     @property
     def method(self) -> str: ...

@@ -175,14 +175,15 @@ cdef class Request:
         return span
 
     cdef object field_value(self, const char *name, Py_ssize_t length):
-        """All values of a field (`name` in lower case) joined with ", ", or None."""
+        """All values of a field (`name` in lower case) joined with ", ", cookies with "; "; or None."""
         cdef uint32_t i
         cdef const char *base = PyBytes_AS_STRING(self.head)
         cdef object found = None
         for i in range(self.field_count):
             if self.fields[i].name_len == length and same_name(base + self.fields[i].name_off, name, length):
                 value = latin1(base + self.fields[i].value_off, self.fields[i].value_len)
-                found = value if found is None else found + ", " + value
+                found = value if found is None else found + (
+                    "; " if self.fields[i].id == BRRT_FIELD_COOKIE else ", ") + value
         return found
 
     def header(self, str name not None):
@@ -279,6 +280,13 @@ cdef class Request:
             latin1(base + self.fields[i].value_off, self.fields[i].value_len)
             for i in range(self.field_count) if self.fields[i].id == BRRT_FIELD_COOKIE
         ]
+
+    @property
+    def state(self):
+        """A dict for middleware and handlers to share what they know of this request."""
+        if self.state_ is None:
+            self.state_ = {}
+        return self.state_
 
     @property
     def id(self):

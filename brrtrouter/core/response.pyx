@@ -18,6 +18,7 @@ from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from brrtrouter.core.request cimport Request
 
 from brrtrouter.errors import PROBLEMS, problem
+from brrtrouter.jsontext import dumps
 
 cdef object valid_name = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 cdef object invalid_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
@@ -28,6 +29,14 @@ cdef dict phrases = {status.value: status.phrase for status in HTTPStatus}
 cdef dict prefixes = {}
 cdef bytes date_line = b""
 cdef long date_second = -1
+
+
+cdef bytes dump_json(object value):
+    """JSON text; the detour for integers of any size is taken only when orjson refuses."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return dumps(value)
 
 
 cdef bytes current_date():
@@ -127,7 +136,7 @@ cdef bytes encode_response(Request request, Response response):
     elif isinstance(value, str) and media_type is not None and not is_json(media_type):
         body = (<str>value).encode()
     else:
-        body = orjson.dumps(value)
+        body = dump_json(value)
         media_type = media_type or "application/json"
     lines = connection_line(request)
     if response.headers:

@@ -5,6 +5,8 @@ route (404, 405), size (413, in the protocol), security (401, 403), parameters (
 middleware and handler, encoding.  Nothing here raises because of what a client sent: outcomes are results.
 """
 
+import json
+
 import orjson
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -12,14 +14,17 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from libc.stdint cimport uint32_t
 from libc.string cimport memcmp
 
 from brrtrouter.core.arguments cimport ArgumentParser, Schema
 from brrtrouter.core.csrc cimport (
+    BRRT_FIELD_CONTENT_TYPE,
     BRRT_NO_MATCH,
     BRRT_NO_METHOD,
     BRRT_NO_SPACE,
     BRRT_OK,
+    brrt_has_digits,
     brrt_json_depth,
     brrt_match,
     brrt_matcher_method,
@@ -28,7 +33,7 @@ from brrtrouter.core.csrc cimport (
 )
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request
-from brrtrouter.core.response cimport Response, encode_plain, encode_response, prefix_for
+from brrtrouter.core.response cimport Response, dump_json, encode_plain, encode_response, prefix_for
 
 from brrtrouter.core.response import problem_response
 from brrtrouter.errors import Fault
@@ -41,6 +46,7 @@ cdef enum:
     # A JSON text with fewer bytes than two for each level cannot be too deep.
     BYTES_PER_LEVEL = 2
     YIELDED = 1  # PYGEN_NEXT
+    INT64_DIGITS = 19
 
 
 cdef object drive(object coroutine):
@@ -300,7 +306,7 @@ cdef class Service:
                 if entry is None or not utf8_charset(content_type):
                     if bad_parameters:
                         return problem_response("parameter-validation-failed", summary(faults), faults=faults)
-                    return unsupported(content_type, body)
+                    return unsupported(None if request.content_type < 0 else content_type, body)
                 schema = <Schema>entry[1]
                 json = is_json(entry[0])
             if not json:
@@ -321,11 +327,16 @@ cdef class Service:
                                 summary(faults), faults=faults)
 
     cdef object load_json(self, bytes raw):
+        """The value of a JSON text, integers exact at any size; ValueError when it is none or nested too deeply."""
         cdef Py_ssize_t length = PyBytes_GET_SIZE(raw)
         if length >= self.max_json_depth * BYTES_PER_LEVEL and <Py_ssize_t>brrt_json_depth(
                 PyBytes_AS_STRING(raw), length, self.max_json_depth) > self.max_json_depth:
             raise ValueError(f"nested deeper than {self.max_json_depth} levels")
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
+        if brrt_has_digits(PyBytes_AS_STRING(raw), length, INT64_DIGITS):
+            # orjson makes floats of integers beyond 64 bits.  It has judged the text, so the slower reader may.
+            return json.loads(raw)
+        return value
 
     cdef object invoke(self, Request request, Operation operation):
         if operation.mode == TASK:
@@ -368,12 +379,11 @@ cdef class Service:
         """Encode a result; a streaming Response stays as it is for the protocol to send."""
         cdef Operation operation
         cdef Response response
-        cdef Py_ssize_t size
         try:
             if type(result) is dict or type(result) is list:
                 operation = <Operation>request.operation
                 if operation.media_types.get(operation.success_status) is None:
-                    return encode_plain(request, operation.success_status, operation.json_prefix, orjson.dumps(result))
+                    return encode_plain(request, operation.success_status, operation.json_prefix, dump_json(result))
             response = normalize(request, result)
             if response.is_stream():
                 return response
@@ -423,19 +433,25 @@ def to_response(Request request not None, result):
 
 
 cdef bint plain_json_type(Request request):
-    """Whether Content-Type is `application/json` to the letter."""
+    """Whether Content-Type is `application/json` to the letter, in one field line."""
     cdef int at = request.content_type
-    return at >= 0 and request.fields[at].value_len == 16 and memcmp(
-        PyBytes_AS_STRING(request.head) + request.fields[at].value_off, b"application/json", 16) == 0
+    cdef uint32_t i
+    if at < 0 or request.fields[at].value_len != 16 or memcmp(
+            PyBytes_AS_STRING(request.head) + request.fields[at].value_off, b"application/json", 16) != 0:
+        return False
+    for i in range(at + 1, request.field_count):
+        if request.fields[i].id == BRRT_FIELD_CONTENT_TYPE:
+            return False
+    return True
 
 
 cdef object content_type_of(Request request, Body body):
-    """The Content-Type sent; without one the only type that is declared, None when that does not decide."""
+    """The Content-Type sent; without one the only type that is declared, else octets (RFC 9110 8.3)."""
     if request.content_type >= 0:
         return request.header("content-type")
     if len(body.content) == 1 and "*" not in body.content[0][0]:
         return body.content[0][0]
-    return None
+    return "application/octet-stream"
 
 
 cdef bint utf8_charset(str content_type):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from brrtrouter import jsontext
 from brrtrouter.config import Endpoints
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
@@ -100,7 +101,7 @@ class _OpenApi:
 
     def _json_bytes(self) -> bytes:
         if self._json is None:
-            self._json = orjson.dumps(self._document)
+            self._json = jsontext.dumps(self._document)
         return self._json
 
     def _dump(self) -> bytes:
@@ -112,7 +113,7 @@ class _OpenApi:
         # A round trip through JSON leaves no aliases and no types that YAML would tag.
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         dumped: bytes = yaml.dump(
-            orjson.loads(text), Dumper=dumper, sort_keys=False, allow_unicode=True, encoding="utf-8"
+            jsontext.loads(text), Dumper=dumper, sort_keys=False, allow_unicode=True, encoding="utf-8"
         )
         return dumped
 

@@ -157,6 +157,7 @@ class Server:
         finally:
             self._socket.close()
             self._ready.set()
+            self._app.off_service(self._take_service)
             self._app.close()
             self._done.set()
 

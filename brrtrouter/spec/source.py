@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from brrtrouter import jsontext
 from brrtrouter.errors import BrrtError, Issue
 from brrtrouter.spec.limits import Limits, UnreadableError, over
 from brrtrouter.spec.yaml_reader import read_yaml
@@ -87,11 +88,11 @@ def _parsed(name: str, path: Path | None, raw: bytes, limits: Limits) -> Documen
 
 
 def _read_json(text: bytes, limits: Limits) -> tuple[Any, list[Issue]]:
-    value = orjson.loads(text)
+    value = jsontext.loads(text)
     _check_depth(value, limits)
     # orjson keeps the last of two equal keys.  Writing the value again gives as many `":` as there were, unless
     # keys got lost; the slow reading that names them is for that case and for unusual spacing or escapes only.
-    written = orjson.dumps(value)
+    written = jsontext.dumps(value)
     exact = b"\\u0022" not in text and _SPACED_COLON.search(text) is None
     if exact and text.count(b'":') == written.count(b'":'):
         return value, []
@@ -127,7 +128,7 @@ def _line_of(text: bytes, key: str) -> str:
 def _normalised(source: Mapping[str, Any], limits: Limits) -> Any:
     """A mapping as JSON would carry it: text keys, no cycles, and nobody else's objects in it."""
     try:
-        value = orjson.loads(orjson.dumps(dict(source), option=orjson.OPT_NON_STR_KEYS))
+        value = jsontext.loads(jsontext.dumps(dict(source), option=orjson.OPT_NON_STR_KEYS))
     except (orjson.JSONEncodeError, orjson.JSONDecodeError, RecursionError) as error:
         raise UnreadableError(Issue("InvalidJson", "", f"the mapping is no JSON value: {error}")) from None
     _check_depth(value, limits)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from itertools import count, islice
 from typing import Any
 
-from brrtrouter import Request, Response
-from brrtrouter.core.response import problem_response
+from brrtrouter import Request, Response, problem_response
 
 Pet = dict[str, Any]
 

@@ -1,4 +1,4 @@
-/* Builder and freeze when memory runs out: the sources are compiled here once more, with allocations that fail on call. */
+/* Builder and freeze when memory runs out: their sources once more, with allocations that fail on call. */
 #include <stdlib.h>
 
 #include "test.h"

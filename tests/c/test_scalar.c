@@ -124,6 +124,32 @@ static void check_random_depths(void) {
     CHECK(brrt_json_depth(nested, sizeof nested, SIZE_MAX) == sizeof nested, "counts all");
 }
 
+static int slow_has_digits(const char *s, size_t len, size_t count) {
+    size_t run = 0;
+    for (size_t i = 0; i < len; i++) {
+        run = s[i] >= '0' && s[i] <= '9' ? run + 1 : 0;
+        if (run == count) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void check_random_digits(void) {
+    static const char palette[] = "0123456789012345678901234567890123456789.,";
+    for (int round = 0; round < 100000; round++) {
+        char text[ROOM];
+        size_t len = random_below(60), count = 1 + random_below(21);
+        for (size_t i = 0; i < len; i++) {
+            text[i] = palette[random_below(sizeof palette - 1)];
+        }
+        for (int side = 0; side < GUARD_SIDES; side++) {
+            int found = brrt_has_digits(guarded(side, text, len), len, count);
+            CHECK(found == slow_has_digits(text, len, count), "%zu digits in %.*s", count, (int)len, text);
+        }
+    }
+}
+
 void test_scalar(void) {
     if (regcomp(&integer, "^-?(0|[1-9][0-9]*)$", REG_EXTENDED | REG_NOSUB) != 0 ||
         regcomp(&number, "^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?$", REG_EXTENDED | REG_NOSUB) != 0) {
@@ -132,6 +158,7 @@ void test_scalar(void) {
     }
     check_random_scalars();
     check_random_depths();
+    check_random_digits();
     regfree(&integer);
     regfree(&number);
 }
