@@ -14,5 +14,6 @@ cd "$copy"
 BRRT_BUILD=asan python setup.py build_ext --inplace > build.log 2>&1 || { tail -n 40 build.log; exit 1; }
 preload="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc PYTHONPATH="$copy" \
-    python -m pytest -q -p no:cacheprovider -m "not slow" \
-    tests/test_matcher.py tests/test_arguments.py tests/test_styles.py tests/test_regex.py tests/test_protocol_cases.py
+    python -m pytest -q -p no:cacheprovider tests/test_matcher_rules.py tests/test_matcher_errors.py \
+    tests/test_matcher_property.py tests/test_regex.py tests/test_arguments_rules.py tests/test_styles.py \
+    tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py

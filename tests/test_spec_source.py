@@ -174,7 +174,7 @@ def test_a_mapping_that_is_no_json_is_one_issue() -> None:
 
 
 def test_integers_of_any_size_are_exact_in_every_format() -> None:
-    for source in ({"a": 2**80}, f'{{"a": {2**80}}}', f"a: {2**80}"):
+    for source in ({"a": 2**80}, f'{{"a": {2**80}}}', f"a: {2**80}\n"):
         assert read(source).value == {"a": 2**80}
 
 
