@@ -6,14 +6,15 @@ install "[test]"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-git ls-files -z | xargs -0 tar -cf - | tar -xf - -C "$copy"
-# Tests of real descriptions look for them beside the checkout.
-[ -d ../shared ] && ln -s "$(cd ../shared && pwd)" "$(dirname "$copy")/shared" 2>/dev/null || true
+mkdir "$copy/main"
+git ls-files -z | xargs -0 tar -cf - | tar -xf - -C "$copy/main"
+# Some tests look for real descriptions beside the checkout.
+[ ! -d ../shared ] || ln -s "$(cd ../shared && pwd)" "$copy/shared"
 python -m pip install --quiet --disable-pip-version-check "Cython>=3.3" "setuptools>=77"
-cd "$copy"
+cd "$copy/main"
 BRRT_BUILD=asan python setup.py build_ext --inplace > build.log 2>&1 || { tail -n 40 build.log; exit 1; }
 preload="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
-LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc PYTHONPATH="$copy" \
+LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc PYTHONPATH="$copy/main" \
     python -m pytest -q -p no:cacheprovider tests/test_matcher_rules.py tests/test_matcher_errors.py \
     tests/test_matcher_property.py tests/test_regex.py tests/test_arguments_rules.py tests/test_styles.py \
     tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py
