@@ -62,8 +62,8 @@ void brrt_builder_free(brrt_builder *b) {
 }
 
 static uint64_t edge_hash(uint32_t parent, const char *s, size_t len) {
-    uint64_t key = brrt_key(s, s, len);
-    return (brrt_hash(key, s, len) ^ parent) * BRRT_HASH_MUL;
+    uint64_t key = brrt_key(s, s + len, s, len);
+    return (brrt_hash(key, s, len) ^ ((uint64_t)parent << 32)) * BRRT_HASH_MUL;
 }
 
 static uint64_t node_hash(const brrt_builder *b, uint32_t node) {

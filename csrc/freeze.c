@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 typedef struct counts {
-    uint32_t slots, leaves, entries, mixed, choices;
+    uint32_t slots, entries, mixed, choices;
 } counts;
 
 typedef struct writer {
@@ -16,7 +16,6 @@ typedef struct writer {
     uint32_t head, get; /* method numbers, UINT32_MAX when absent */
     brrt_node *nodes;
     uint32_t *slots;
-    brrt_leaf *leaves;
     uint32_t *entries;
     brrt_mixed *mixed;
     brrt_choice *choices;
@@ -84,17 +83,17 @@ static uint32_t literal_count(const brrt_builder *b, uint32_t node) {
     return count;
 }
 
-/* One child needs one slot; more get a table at most half full. */
+/* One child needs no table; more get one that is at most half full. */
 static uint32_t table_size(uint32_t children) {
-    uint32_t size = 1;
-    while (children > 1 && size < children * 2) {
+    uint32_t size = 4;
+    while (size < children * 2) {
         size *= 2;
     }
-    return children == 0 ? 0 : size;
+    return children > 1 ? size : 0;
 }
 
 static counts count_all(const writer *w) {
-    counts c = {0, 1, 0, 0, 0}; /* leaf 0 means none */
+    counts c = {0, 0, 0, 0};
     for (uint32_t node = 0; node < w->b->nodes_count; node++) {
         c.slots += table_size(literal_count(w->b, node));
         for (uint32_t child = w->b->nodes[node].mixed_first; child != 0; child = w->b->nodes[child].next) {
@@ -102,7 +101,6 @@ static counts count_all(const writer *w) {
         }
         uint32_t methods = leaf_methods(w, node);
         if (methods != 0) {
-            c.leaves++;
             c.entries += (uint32_t)__builtin_popcount(methods);
             for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
                 c.choices += 2; /* once for its method, once for HEAD */
@@ -113,7 +111,7 @@ static counts count_all(const writer *w) {
 }
 
 /* The routes of one method with predicates, those with more predicates first. */
-static void write_choices(writer *w, uint32_t node, uint32_t method, uint32_t most) {
+static uint32_t write_choices(writer *w, uint32_t node, uint32_t method, uint32_t most) {
     uint32_t first = w->used.choices;
     for (uint32_t left = most + 1; left-- > 0;) {
         for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
@@ -123,52 +121,55 @@ static void write_choices(writer *w, uint32_t node, uint32_t method, uint32_t mo
             }
         }
     }
-    w->entries[w->used.entries++] = BRRT_ENTRY_CHOICE | first;
     w->choices[w->used.choices - 1].last = 1;
+    return BRRT_ENTRY_CHOICE | first;
 }
 
-static uint32_t write_leaf(writer *w, uint32_t node) {
-    uint32_t methods = leaf_methods(w, node);
-    if (methods == 0) {
-        return 0;
-    }
-    uint32_t leaf = w->used.leaves++;
-    w->leaves[leaf] = (brrt_leaf){methods, w->used.entries};
-    for (uint32_t method = 0; method < BRRT_MAX_METHODS; method++) {
-        if (methods & (1u << method)) {
-            uint32_t most;
-            uint32_t last = last_route(w, node, method, &most);
-            if (most != 0) {
-                write_choices(w, node, method, most);
-            } else {
-                w->entries[w->used.entries++] = last;
-            }
-        }
-    }
-    return leaf;
+/* What a method of a node leads to: a route, or a list of choices. */
+static uint32_t write_entry(writer *w, uint32_t node, uint32_t method) {
+    uint32_t most;
+    uint32_t last = last_route(w, node, method, &most);
+    return most != 0 ? write_choices(w, node, method, most) : last;
 }
 
-static void write_table(writer *w, uint32_t from, uint32_t to, const uint32_t *number) {
-    const brrt_builder *b = w->b;
-    uint32_t size = table_size(literal_count(b, from));
+static void write_methods(writer *w, uint32_t from, uint32_t to) {
+    uint32_t methods = leaf_methods(w, from);
     brrt_node *node = &w->nodes[to];
-    node->has_literals = size != 0;
+    node->methods = methods;
+    if (methods != 0 && (methods & (methods - 1)) == 0) {
+        node->entry = write_entry(w, from, (uint32_t)__builtin_ctz(methods));
+        return;
+    }
+    node->entry = w->used.entries;
+    for (; methods != 0; methods &= methods - 1) {
+        w->entries[w->used.entries++] = write_entry(w, from, (uint32_t)__builtin_ctz(methods));
+    }
+}
+
+static void write_literals(writer *w, uint32_t from, uint32_t to, const uint32_t *number) {
+    const brrt_builder *b = w->b;
+    uint32_t count = literal_count(b, from), size = table_size(count);
+    brrt_node *node = &w->nodes[to];
+    node->mask = count == 0 ? BRRT_NO_LITERALS : count == 1 ? BRRT_ONE_LITERAL : size - 1;
     node->table = w->used.slots;
-    node->mask = size ? size - 1 : 0;
     w->used.slots += size;
     for (uint32_t child = b->nodes[from].literal_first; child != 0; child = b->nodes[child].next) {
         brrt_span literal = b->spans[b->nodes[child].first];
         const char *s = b->text + literal.off;
-        uint64_t key = brrt_key(s, s, literal.len);
-        uint64_t hash = brrt_hash(key, s, literal.len);
-        uint32_t at = (uint32_t)hash & node->mask;
+        uint64_t key = brrt_key(s, s + literal.len, s, literal.len);
+        brrt_node *to_child = &w->nodes[number[child]];
+        to_child->key = key;
+        to_child->literal = literal.off;
+        to_child->literal_len = literal.len;
+        if (count == 1) {
+            node->table = number[child];
+            return;
+        }
+        uint32_t hash = brrt_hash(key, s, literal.len), at = hash & node->mask;
         while (w->slots[node->table + at] != 0) {
             at = (at + 1) & node->mask;
         }
         w->slots[node->table + at] = number[child] | BRRT_SLOT_TAG(hash);
-        w->nodes[number[child]].key = key;
-        w->nodes[number[child]].literal = literal.off;
-        w->nodes[number[child]].literal_len = literal.len;
     }
 }
 
@@ -231,8 +232,8 @@ static void *take(char **at, size_t count, size_t size) {
 static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     const brrt_builder *b = w->b;
     size_t bytes = aligned(sizeof(brrt_matcher)) + aligned(b->nodes_count * sizeof(brrt_node)) +
-                   aligned(c.slots * sizeof(uint32_t)) + aligned(c.leaves * sizeof(brrt_leaf)) +
-                   aligned(c.entries * sizeof(uint32_t)) + aligned(c.mixed * sizeof(brrt_mixed)) +
+                   aligned(c.slots * sizeof(uint32_t)) + aligned(c.entries * sizeof(uint32_t)) +
+                   aligned(c.mixed * sizeof(brrt_mixed)) +
                    aligned(b->spans_count * sizeof(brrt_span)) + aligned(c.choices * sizeof(brrt_choice)) +
                    aligned(b->predicates_count * sizeof(brrt_predicate)) + aligned(method_count * sizeof(brrt_method)) +
                    aligned(b->text_count + 4u);
@@ -243,7 +244,6 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     brrt_matcher *m = take(&at, 1, sizeof *m);
     m->nodes = w->nodes = take(&at, b->nodes_count, sizeof(brrt_node));
     m->slots = w->slots = take(&at, c.slots, sizeof(uint32_t));
-    m->leaves = w->leaves = take(&at, c.leaves, sizeof(brrt_leaf));
     m->entries = w->entries = take(&at, c.entries, sizeof(uint32_t));
     m->mixed = w->mixed = take(&at, c.mixed, sizeof(brrt_mixed));
     brrt_span *spans = take(&at, b->spans_count, sizeof(brrt_span));
@@ -266,7 +266,7 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     for (uint32_t i = 0; i < method_count; i++) {
         brrt_span name = i < b->method_count ? b->methods[i] : (brrt_span){b->text_count, 4};
         const char *s = text + name.off;
-        methods[i] = (brrt_method){brrt_key(s, s, name.len), name.len, name.off};
+        methods[i] = (brrt_method){brrt_key(s, s + name.len, s, name.len), name.len, name.off};
     }
     m->node_count = b->nodes_count;
     m->method_count = method_count;
@@ -277,7 +277,7 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
 }
 
 brrt_matcher *brrt_builder_freeze(const brrt_builder *b, unsigned options) {
-    writer w = {.b = b, .options = options, .used = {0, 1, 0, 0, 0}};
+    writer w = {.b = b, .options = options};
     w.get = find(b, "GET", 3);
     w.head = find(b, "HEAD", 4);
     uint32_t method_count = b->method_count;
@@ -298,10 +298,10 @@ brrt_matcher *brrt_builder_freeze(const brrt_builder *b, unsigned options) {
         number_nodes(b, number, order, order + b->nodes_count);
         for (uint32_t to = 0; to < b->nodes_count; to++) {
             uint32_t node = order[to];
-            write_table(&w, node, to, number);
+            write_literals(&w, node, to, number);
             write_mixed(&w, node, to, number);
+            write_methods(&w, node, to);
             w.nodes[to].param = b->nodes[node].param ? number[b->nodes[node].param] : 0;
-            w.nodes[to].leaf = write_leaf(&w, node);
         }
         m->options = w.options;
     }

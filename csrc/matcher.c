@@ -9,6 +9,7 @@
 /* A path taken apart: segment i is base[start[i] .. start[i + 1] - 1), the byte between being the '/'. */
 typedef struct segments {
     const char *base;
+    const char *end;
     uint32_t count;
     uint32_t start[BRRT_MAX_SEGMENTS + 2 + BRRT_V_BYTES]; /* a block of slashes may go beyond the limit */
 } segments;
@@ -97,41 +98,57 @@ static brrt_status decode(const char *path, size_t len, char *scratch, segments 
     out->start[count] = (uint32_t)to;
     out->count = count;
     out->base = scratch;
+    out->end = scratch + to - 1;
     return BRRT_OK;
 }
 
-/* Whether a literal of more than eight bytes whose keys agree is s[0..len). */
-static inline int same_rest(const char *literal, const char *s, size_t len) {
-    if (brrt_load64(literal + len - 8) != brrt_load64(s + len - 8)) {
-        return 0;
-    }
-    return len <= 16 || memcmp(literal + 8, s + 8, len - 16) == 0;
-}
-
-static inline int same_literal(const brrt_matcher *m, const brrt_node *node, uint64_t key, const char *s, size_t len) {
-    return node->key == key && node->literal_len == len && (len <= 8 || same_rest(m->text + node->literal, s, len));
-}
-
-static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const char *base, const char *s,
-                                     size_t len) {
-    uint64_t key = brrt_key(base, s, len);
+static inline uint32_t probe(const brrt_matcher *m, const brrt_node *node, uint32_t hash, uint64_t key, uint32_t len) {
     const uint32_t *slots = m->slots + node->table;
-    if (node->mask == 0) {
-        uint32_t child = BRRT_SLOT_CHILD(slots[0]);
-        return same_literal(m, &m->nodes[child], key, s, len) ? child : 0;
-    }
-    uint64_t hash = brrt_hash(key, s, len);
     uint32_t tag = BRRT_SLOT_TAG(hash);
-    for (uint32_t at = (uint32_t)hash & node->mask;; at = (at + 1) & node->mask) {
-        uint32_t slot = slots[at];
+    for (uint32_t at = hash & node->mask;; at = (at + 1) & node->mask) {
+        uint32_t slot = slots[at], child = BRRT_SLOT_CHILD(slot);
         if (slot == 0) {
             return 0;
         }
-        uint32_t child = BRRT_SLOT_CHILD(slot);
-        if ((slot ^ child) == tag && same_literal(m, &m->nodes[child], key, s, len)) {
+        if ((slot ^ child) == tag && m->nodes[child].key == key && m->nodes[child].literal_len == len) {
             return child;
         }
     }
+}
+
+/* The literal child for a text of more than eight bytes.  Out of line, to keep the registers of the loops that call it. */
+__attribute__((noinline)) static uint32_t long_child(const brrt_matcher *m, const brrt_node *node, const char *s,
+                                                     uint32_t len) {
+    uint64_t key = brrt_load64(s);
+    if (node->mask == BRRT_ONE_LITERAL) {
+        const brrt_node *only = &m->nodes[node->table];
+        return only->key == key && only->literal_len == len && memcmp(m->text + only->literal, s, len) == 0 ? node->table : 0;
+    }
+    uint32_t hash = brrt_hash_long(key, s, len), tag = BRRT_SLOT_TAG(hash);
+    const uint32_t *slots = m->slots + node->table;
+    for (uint32_t at = hash & node->mask; slots[at] != 0; at = (at + 1) & node->mask) {
+        const brrt_node *child = &m->nodes[BRRT_SLOT_CHILD(slots[at])];
+        if (BRRT_SLOT_TAG(slots[at]) == tag && child->key == key && child->literal_len == len &&
+            memcmp(m->text + child->literal, s, len) == 0) {
+            return BRRT_SLOT_CHILD(slots[at]);
+        }
+    }
+    return 0;
+}
+
+/* The literal child for segment `at` of the path, 0 when there is none; the node has literal children. */
+static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const segments *path, uint32_t from,
+                                     uint32_t len) {
+    const char *s = path->base + from;
+    if (len > 8) {
+        return long_child(m, node, s, len);
+    }
+    uint64_t key = brrt_key(path->base, path->end, s, len);
+    if (node->mask == BRRT_ONE_LITERAL) {
+        const brrt_node *only = &m->nodes[node->table];
+        return only->key == key && only->literal_len == len ? node->table : 0;
+    }
+    return probe(m, node, brrt_hash_short(key), key, len);
 }
 
 static inline size_t code_point_len(const char *s) {
@@ -197,14 +214,19 @@ static int choose(const brrt_matcher *m, uint32_t list, const char *query, size_
     }
 }
 
-/* Whether the leaf has a route for the method; adds its methods to out->allowed when not. */
-static inline int take_leaf(const brrt_matcher *m, uint32_t leaf_index, int method, const char *query, size_t query_len,
-                            brrt_match *out) {
-    const brrt_leaf *leaf = m->leaves + leaf_index;
-    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
-    if (leaf->methods & bit) {
-        uint32_t rank = (uint32_t)__builtin_popcount(leaf->methods & (bit - 1));
-        uint32_t entry = m->entries[leaf->entry + rank];
+/* The entry for a method that the node has; `bit` is that of the method. */
+static inline uint32_t entry_for(const brrt_matcher *m, const brrt_node *node, uint32_t bit) {
+    if (node->methods == bit) {
+        return node->entry;
+    }
+    return m->entries[node->entry + (uint32_t)__builtin_popcount(node->methods & (bit - 1))];
+}
+
+/* Whether the node has a route for the method; adds its methods to out->allowed when not. */
+static int take_route(const brrt_matcher *m, const brrt_node *node, uint32_t bit, const char *query, size_t query_len,
+                      brrt_match *out) {
+    if (node->methods & bit) {
+        uint32_t entry = entry_for(m, node, bit);
         if (!(entry & BRRT_ENTRY_CHOICE)) {
             out->route = entry;
             return 1;
@@ -214,11 +236,10 @@ static inline int take_leaf(const brrt_matcher *m, uint32_t leaf_index, int meth
         }
     }
     /* A method whose routes all need a query that is not there is no method of this resource. */
-    uint32_t methods = leaf->methods;
-    for (uint32_t rank = 0; methods != 0; rank++, methods &= methods - 1) {
-        uint32_t entry = m->entries[leaf->entry + rank], route;
+    for (uint32_t methods = node->methods; methods != 0; methods &= methods - 1) {
+        uint32_t one = methods & (0u - methods), entry = entry_for(m, node, one), route;
         if (!(entry & BRRT_ENTRY_CHOICE) || choose(m, entry & ~BRRT_ENTRY_CHOICE, query, query_len, &route)) {
-            out->allowed |= methods & (0u - methods);
+            out->allowed |= one;
         }
     }
     return 0;
@@ -228,19 +249,18 @@ static inline int take_leaf(const brrt_matcher *m, uint32_t leaf_index, int meth
  * was no other choice, or UNDECIDED when only walk() can tell. */
 enum { UNDECIDED = -1 };
 
-__attribute__((noinline)) static int descend(const brrt_matcher *m, const segments *path, int method, brrt_match *out) {
-    const brrt_node *nodes = m->nodes, *node = nodes;
+__attribute__((noinline)) static int descend(const brrt_matcher *m, const segments *path, uint32_t bit, brrt_match *out) {
+    const brrt_node *node = m->nodes;
     const uint32_t *start = path->start, *const end = start + path->count;
-    const char *base = path->base;
     brrt_span *capture = out->captures;
     uint32_t others = 0;
     for (; start != end; start++) {
         uint32_t from = start[0], len = start[1] - 1 - from;
-        if (node->has_literals) {
-            uint32_t child = literal_child(m, node, base, base + from, len);
+        if (node->mask != BRRT_NO_LITERALS) {
+            uint32_t child = literal_child(m, node, path, from, len);
             if (child != 0) {
                 others |= node->param | node->mixed_count;
-                node = nodes + child;
+                node = m->nodes + child;
                 continue;
             }
         }
@@ -248,25 +268,24 @@ __attribute__((noinline)) static int descend(const brrt_matcher *m, const segmen
             return UNDECIDED;
         }
         if (node->param == 0 || len == 0) {
+            out->visits = (uint32_t)(start - path->start) + 1;
             return others ? UNDECIDED : BRRT_NO_MATCH;
         }
         capture->off = from;
         capture->len = len;
         capture++;
-        node = nodes + node->param;
+        node = m->nodes + node->param;
     }
-    const brrt_leaf *leaf = m->leaves + node->leaf;
-    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
-    if (!(leaf->methods & bit)) {
+    out->visits = path->count + 1;
+    if (!(node->methods & bit)) {
         return UNDECIDED;
     }
-    uint32_t rank = leaf->methods == bit ? 0 : (uint32_t)__builtin_popcount(leaf->methods & (bit - 1));
-    out->route = m->entries[leaf->entry + rank];
+    out->route = entry_for(m, node, bit);
     out->count = (uint32_t)(capture - out->captures);
     return out->route & BRRT_ENTRY_CHOICE ? UNDECIDED : BRRT_OK;
 }
 
-static brrt_status walk(const brrt_matcher *m, const segments *path, int method, const char *query, size_t query_len,
+static brrt_status walk(const brrt_matcher *m, const segments *path, uint32_t bit, const char *query, size_t query_len,
                         brrt_match *out) {
     choice_point stack[BRRT_MAX_SEGMENTS + 2];
     uint32_t depth = 0, index = 0, at = 0, captures = 0, visits = 0, next = 0;
@@ -275,7 +294,7 @@ static brrt_status walk(const brrt_matcher *m, const segments *path, int method,
         const brrt_node *node = &m->nodes[index];
         visits++;
         if (at == path->count) {
-            if (node->leaf != 0 && take_leaf(m, node->leaf, method, query, query_len, out)) {
+            if (node->methods != 0 && take_route(m, node, bit, query, query_len, out)) {
                 out->count = captures;
                 out->visits += visits;
                 return BRRT_OK;
@@ -285,8 +304,8 @@ static brrt_status walk(const brrt_matcher *m, const segments *path, int method,
         uint32_t from, to;
         from = path->start[at];
         to = path->start[at + 1] - 1;
-        if (node->has_literals) {
-            uint32_t child = literal_child(m, node, base, base + from, to - from);
+        if (node->mask != BRRT_NO_LITERALS) {
+            uint32_t child = literal_child(m, node, path, from, to - from);
             if (child != 0) {
                 if (node->param | node->mixed_count) {
                     stack[depth++] = (choice_point){index, at, captures, 0};
@@ -362,6 +381,7 @@ brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const ch
         return BRRT_NO_MATCH;
     }
     parts.base = path;
+    parts.end = path + len;
     uint32_t max = matcher->max_segments;
     unsigned seen = split(path, len, &parts, max);
     int many = (seen & SEEN_MANY) != 0;
@@ -390,17 +410,17 @@ brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const ch
     if (many) {
         return BRRT_NO_MATCH;
     }
-    out->visits = parts.count + 1;
-    int found = descend(matcher, &parts, method, out);
-    brrt_status status = found == UNDECIDED ? walk(matcher, &parts, method, query, query_len, out) : (brrt_status)found;
+    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
+    int found = descend(matcher, &parts, bit, out);
+    brrt_status status = found == UNDECIDED ? walk(matcher, &parts, bit, query, query_len, out) : (brrt_status)found;
     if (status != BRRT_OK && (matcher->options & BRRT_SLASH_IGNORE) && other_slash(&parts) && parts.count <= max) {
-        return walk(matcher, &parts, method, query, query_len, out);
+        return walk(matcher, &parts, bit, query, query_len, out);
     }
     return status;
 }
 
 int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len) {
-    uint64_t key = brrt_key(method, method, len);
+    uint64_t key = brrt_key(method, method + len, method, len);
     for (uint32_t i = 0; i < matcher->method_count; i++) {
         const brrt_method *known = &matcher->methods[i];
         if (known->key == key && known->len == len && (len <= 8 || memcmp(matcher->text + known->text, method, len) == 0)) {

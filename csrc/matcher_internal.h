@@ -13,20 +13,24 @@ typedef struct brrt_node {
     uint64_t key;         /* first eight bytes of the literal, padded with zeros */
     uint32_t literal_len;
     uint32_t literal;     /* offset of the whole literal in `text` */
-    uint32_t table;       /* first slot of the hash table of literal children */
-    uint32_t mask;        /* slots - 1, when there are literal children; a single child has one slot */
+    uint32_t mask;        /* of the hash table of literal children, or BRRT_NO_LITERALS, or BRRT_ONE_LITERAL */
+    uint32_t table;       /* first slot of that table; the child itself with BRRT_ONE_LITERAL */
     uint32_t param;       /* child for a bare expression */
     uint32_t mixed;       /* first of mixed_count entries in `mixed` */
     uint32_t mixed_count;
-    uint32_t leaf;        /* index in `leaves` */
-    uint32_t has_literals;
+    uint32_t methods;     /* bit set of the methods of routes that end here */
+    uint32_t entry;       /* the entry itself when there is one method, else the index in `entries` of the first: they
+                             follow in the order of method numbers */
     uint32_t pad;
 } brrt_node;
 
-/* A slot is the child's index in the low bits and some bits of its literal's hash above. 0 is an empty slot. */
+#define BRRT_NO_LITERALS UINT32_MAX
+#define BRRT_ONE_LITERAL 0u
+
+/* A slot is the child's index in the low bits and the top bits of its literal's hash above; 0 is an empty slot. */
 #define BRRT_SLOT_BITS 24
 #define BRRT_SLOT_CHILD(slot) ((slot) & ((1u << BRRT_SLOT_BITS) - 1u))
-#define BRRT_SLOT_TAG(hash) ((uint32_t)((hash) >> 56) << BRRT_SLOT_BITS)
+#define BRRT_SLOT_TAG(hash) ((hash) & ~((1u << BRRT_SLOT_BITS) - 1u))
 
 /* literal {capture} literal {capture} ... literal; `pieces` = captures + 1 literals, which may be empty. */
 typedef struct brrt_mixed {
@@ -35,11 +39,6 @@ typedef struct brrt_mixed {
     uint32_t first;  /* index in `spans` of the first literal, offsets into `text` */
     uint32_t weight; /* literal characters: siblings stand in falling order */
 } brrt_mixed;
-
-typedef struct brrt_leaf {
-    uint32_t methods; /* bit set of method numbers */
-    uint32_t entry;   /* index in `entries` of the entry for the lowest method number, the others follow in order */
-} brrt_leaf;
 
 /* An entry is a route number, or, with the top bit set, the index of a list in `choices`. */
 #define BRRT_ENTRY_CHOICE 0x80000000u
@@ -67,7 +66,6 @@ typedef struct brrt_method {
 struct brrt_matcher {
     const brrt_node *nodes;
     const uint32_t *slots;
-    const brrt_leaf *leaves;
     const uint32_t *entries;
     const brrt_mixed *mixed;
     const brrt_span *spans;
@@ -82,31 +80,43 @@ struct brrt_matcher {
     size_t bytes;
 };
 
-/* The bytes s[0..len) as a word, the first eight of a longer text, padded with zeros; `base` is readable up to s + len. */
-static inline uint64_t brrt_key(const char *base, const char *s, size_t len) {
+/* The bytes s[0..len) as a word, the first eight of a longer text, padded with zeros.  [base, end) is readable and holds
+ * them: one load that begins before a short text, or ends after it, is cheaper than several inside of it. */
+static inline uint64_t brrt_key(const char *base, const char *end, const char *s, size_t len) {
     if (len >= 8) {
         return brrt_load64(s);
     }
-    if (len != 0 && s + len - base >= 8) {
-        /* One load that begins before the text is cheaper than several inside of it. */
+    if (len == 0) {
+        return 0;
+    }
+    if (s + len - base >= 8) {
         return brrt_load64(s + len - 8) >> (64 - 8 * len);
+    }
+    if (end - s >= 8) {
+        return brrt_load64(s) & (UINT64_MAX >> (64 - 8 * len));
     }
     return brrt_load_short(s, len);
 }
 
-#define BRRT_HASH_MUL 0x9E3779B97F4A7C15u
+#define BRRT_HASH_MUL UINT64_C(0x9E3779B97F4A7C15)
 
-/* Hash of a literal whose first bytes, zero padded, are `key`.  Words of a longer literal are read inside of it. */
-static inline uint64_t brrt_hash(uint64_t key, const char *s, size_t len) {
-    uint64_t hash = key * BRRT_HASH_MUL;
-    if (len > 8) {
-        size_t at = 8;
-        for (; at + 8 < len; at += 8) {
-            hash = ((hash ^ (hash >> 29)) + brrt_load64(s + at)) * BRRT_HASH_MUL;
-        }
-        hash = ((hash ^ (hash >> 29)) + brrt_load64(s + len - 8)) * BRRT_HASH_MUL;
+/* Hash of a literal of up to eight bytes, which are `key`.  The shift lets the last bytes reach the low bits too. */
+static inline uint32_t brrt_hash_short(uint64_t key) {
+    return (uint32_t)(((key ^ (key >> 32)) * BRRT_HASH_MUL) >> 32);
+}
+
+/* Hash of a longer literal, whose first eight bytes are `key`; all words are read inside of it. */
+static inline uint32_t brrt_hash_long(uint64_t key, const char *s, size_t len) {
+    uint64_t hash = (key ^ (key >> 32)) * BRRT_HASH_MUL;
+    for (size_t at = 8; at + 8 < len; at += 8) {
+        hash = ((hash ^ (hash >> 29)) + brrt_load64(s + at)) * BRRT_HASH_MUL;
     }
-    return hash ^ (hash >> 32);
+    hash = ((hash ^ (hash >> 29)) + brrt_load64(s + len - 8)) * BRRT_HASH_MUL;
+    return (uint32_t)((hash ^ (hash >> 29)) >> 16);
+}
+
+static inline uint32_t brrt_hash(uint64_t key, const char *s, size_t len) {
+    return len > 8 ? brrt_hash_long(key, s, len) : brrt_hash_short(key);
 }
 
 #endif

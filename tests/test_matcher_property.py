@@ -110,7 +110,7 @@ def test_a_refused_route_leaves_no_trace(data: st.DataObject) -> None:
     clean, disturbed, oracle = Matcher(), Matcher(), Oracle()
     for number, template in enumerate(routes):
         broken = data.draw(templates()).partition("?")[0] + data.draw(
-            st.sampled_from(["/%zz", "/{", "/}", "/{}", "/{q}/{q}", "?x=%zz", "/%80", "/{x}%"])
+            st.sampled_from(["/%zz", "/{", "/}", "/{}", "/{q}/{q}", "?x=%zz", "/%80", "/{x}%", "/%zz/y", "/%{q}"])
         )
         with pytest.raises(RouteError):
             disturbed.add("GET", broken, None)
