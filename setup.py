@@ -23,7 +23,7 @@ flavour = os.environ.get("BRRT_BUILD", "release")
 if flavour not in FLAVOURS:
     raise SystemExit(f"BRRT_BUILD={flavour}: choose one of {', '.join(FLAVOURS)}")
 CFLAGS, LDFLAGS = FLAVOURS[flavour]
-CFLAGS = ["-std=gnu11", "-fvisibility=hidden", *CFLAGS]
+CFLAGS = ["-std=gnu11", "-fvisibility=hidden", "-fno-plt", *CFLAGS]
 
 # Relative, slash-separated paths: setuptools insists on them for sdists.
 C_SOURCES = sorted(path.as_posix() for path in Path("csrc").glob("*.c"))

@@ -8,12 +8,15 @@
  * Literals are percent-decoded once, so `%7E` equals `~`.  A `?name=value&...` at the end makes predicates: the route
  * matches only when the query of the request holds these pairs.  A `#fragment` is ignored.
  *
- * Matching.  A path is split on raw '/', then each segment is percent-decoded once.  Segment by segment from the left, a
- * literal wins over a mixed segment (with more literal characters first, then the order of addition) and that over a bare
- * expression; when a choice fails further right the next one is tried.  A capture is never empty.  Inside a mixed segment
- * the first literal is anchored at the start, the last one at the end, and those between are found leftmost.  Each node of
- * the trie is visited at most once in a match, so the time is bounded by the number of nodes and the length of the path.
+ * Matching.  A path is split on raw '/', then each segment is percent-decoded once.  Segment by segment from the left,
+ * a literal wins over a mixed segment (with more literal characters first, then the order of addition) and that over a
+ * bare expression; when a choice fails further right the next one is tried.  A capture is never empty.  Inside a mixed
+ * segment the first literal is anchored at the start, the last one at the end, and those between are found leftmost.
  * The best template without the method gives way to the next matching one that has it.
+ *
+ * Time.  A first pass follows the best choice of each segment; when that does not decide, a second one looks at every
+ * choice and visits each node of the trie at most once (twice with BRRT_SLASH_IGNORE).  So no more nodes are looked at
+ * than the trie and the path have together, and each at the cost of its segment's length.
  */
 #ifndef BRRT_MATCHER_H
 #define BRRT_MATCHER_H

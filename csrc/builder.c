@@ -63,7 +63,7 @@ void brrt_builder_free(brrt_builder *b) {
 
 static uint64_t edge_hash(uint32_t parent, const char *s, size_t len) {
     uint64_t key = brrt_key(s, s + len, s, len);
-    return (brrt_hash(key, s, len) ^ ((uint64_t)parent << 32)) * BRRT_HASH_MUL;
+    return ((brrt_hash(key, brrt_tail(s, len), s, len) >> 32) ^ ((uint64_t)parent << 32)) * BRRT_HASH_MUL;
 }
 
 static uint64_t node_hash(const brrt_builder *b, uint32_t node) {
@@ -99,7 +99,7 @@ static int grow_index(brrt_builder *b) {
 
 /* A new child of `parent` for the segment just written to spans/text; 0 when out of memory. */
 static uint32_t new_node(brrt_builder *b, uint32_t parent, uint32_t kind, uint32_t first, uint32_t pieces) {
-    if (b->nodes_count >= (1u << BRRT_SLOT_BITS) - 1 || !GROW(b, nodes, 1)) {
+    if (b->nodes_count >= UINT32_MAX || !GROW(b, nodes, 1)) {
         return 0;
     }
     uint32_t node = b->nodes_count++;

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { CACHE_LINE = 64 };
+
 typedef struct counts {
     uint32_t slots, entries, mixed, choices;
 } counts;
@@ -150,7 +152,7 @@ static void write_literals(writer *w, uint32_t from, uint32_t to, const uint32_t
     const brrt_builder *b = w->b;
     uint32_t count = literal_count(b, from), size = table_size(count);
     brrt_node *node = &w->nodes[to];
-    node->mask = count == 0 ? BRRT_NO_LITERALS : count == 1 ? BRRT_ONE_LITERAL : size - 1;
+    node->shift = count == 0 ? BRRT_NO_LITERALS : count == 1 ? BRRT_ONE_LITERAL : 64 - (uint32_t)__builtin_ctz(size);
     node->table = w->used.slots;
     w->used.slots += size;
     for (uint32_t child = b->nodes[from].literal_first; child != 0; child = b->nodes[child].next) {
@@ -159,17 +161,18 @@ static void write_literals(writer *w, uint32_t from, uint32_t to, const uint32_t
         uint64_t key = brrt_key(s, s + literal.len, s, literal.len);
         brrt_node *to_child = &w->nodes[number[child]];
         to_child->key = key;
+        to_child->tail = brrt_tail(s, literal.len);
         to_child->literal = literal.off;
         to_child->literal_len = literal.len;
         if (count == 1) {
             node->table = number[child];
             return;
         }
-        uint32_t hash = brrt_hash(key, s, literal.len), at = hash & node->mask;
+        uint64_t at = brrt_hash(key, to_child->tail, s, literal.len) >> node->shift;
         while (w->slots[node->table + at] != 0) {
-            at = (at + 1) & node->mask;
+            at = (at + 1) & (size - 1);
         }
-        w->slots[node->table + at] = number[child] | BRRT_SLOT_TAG(hash);
+        w->slots[node->table + at] = number[child];
     }
 }
 
@@ -231,7 +234,7 @@ static void *take(char **at, size_t count, size_t size) {
 /* Allocate the block and lay the arrays out in it. */
 static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     const brrt_builder *b = w->b;
-    size_t bytes = aligned(sizeof(brrt_matcher)) + aligned(b->nodes_count * sizeof(brrt_node)) +
+    size_t bytes = aligned(sizeof(brrt_matcher)) + CACHE_LINE + aligned(b->nodes_count * sizeof(brrt_node)) +
                    aligned(c.slots * sizeof(uint32_t)) + aligned(c.entries * sizeof(uint32_t)) +
                    aligned(c.mixed * sizeof(brrt_mixed)) +
                    aligned(b->spans_count * sizeof(brrt_span)) + aligned(c.choices * sizeof(brrt_choice)) +
@@ -242,6 +245,7 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
         return NULL;
     }
     brrt_matcher *m = take(&at, 1, sizeof *m);
+    at += (CACHE_LINE - (uintptr_t)at % CACHE_LINE) % CACHE_LINE; /* a node in one cache line */
     m->nodes = w->nodes = take(&at, b->nodes_count, sizeof(brrt_node));
     m->slots = w->slots = take(&at, c.slots, sizeof(uint32_t));
     m->entries = w->entries = take(&at, c.entries, sizeof(uint32_t));

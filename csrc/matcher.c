@@ -102,53 +102,27 @@ static brrt_status decode(const char *path, size_t len, char *scratch, segments 
     return BRRT_OK;
 }
 
-static inline uint32_t probe(const brrt_matcher *m, const brrt_node *node, uint32_t hash, uint64_t key, uint32_t len) {
+static inline int is_literal(const brrt_matcher *m, const brrt_node *node, uint64_t key, uint64_t tail, const char *s,
+                             size_t len) {
+    return node->key == key && node->tail == tail && node->literal_len == len &&
+           brrt_same_middle(m->text + node->literal, s, len);
+}
+
+/* The literal child for the segment s[0..len), 0 when there is none; the node has literal children.  [base, end) is
+ * readable and holds the segment. */
+static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const char *base, const char *end,
+                                     const char *s, size_t len) {
+    uint64_t key = brrt_key(base, end, s, len), tail = brrt_tail(s, len);
+    if (node->shift == BRRT_ONE_LITERAL) {
+        return is_literal(m, &m->nodes[node->table], key, tail, s, len) ? node->table : 0;
+    }
     const uint32_t *slots = m->slots + node->table;
-    uint32_t tag = BRRT_SLOT_TAG(hash);
-    for (uint32_t at = hash & node->mask;; at = (at + 1) & node->mask) {
-        uint32_t slot = slots[at], child = BRRT_SLOT_CHILD(slot);
-        if (slot == 0) {
-            return 0;
-        }
-        if ((slot ^ child) == tag && m->nodes[child].key == key && m->nodes[child].literal_len == len) {
+    for (uint64_t at = brrt_hash(key, tail, s, len) >> node->shift;; at = (at + 1) & (UINT64_MAX >> node->shift)) {
+        uint32_t child = slots[at];
+        if (child == 0 || is_literal(m, &m->nodes[child], key, tail, s, len)) {
             return child;
         }
     }
-}
-
-/* The literal child for a text of more than eight bytes.  Out of line, to keep the registers of the loops that call it. */
-__attribute__((noinline)) static uint32_t long_child(const brrt_matcher *m, const brrt_node *node, const char *s,
-                                                     uint32_t len) {
-    uint64_t key = brrt_load64(s);
-    if (node->mask == BRRT_ONE_LITERAL) {
-        const brrt_node *only = &m->nodes[node->table];
-        return only->key == key && only->literal_len == len && memcmp(m->text + only->literal, s, len) == 0 ? node->table : 0;
-    }
-    uint32_t hash = brrt_hash_long(key, s, len), tag = BRRT_SLOT_TAG(hash);
-    const uint32_t *slots = m->slots + node->table;
-    for (uint32_t at = hash & node->mask; slots[at] != 0; at = (at + 1) & node->mask) {
-        const brrt_node *child = &m->nodes[BRRT_SLOT_CHILD(slots[at])];
-        if (BRRT_SLOT_TAG(slots[at]) == tag && child->key == key && child->literal_len == len &&
-            memcmp(m->text + child->literal, s, len) == 0) {
-            return BRRT_SLOT_CHILD(slots[at]);
-        }
-    }
-    return 0;
-}
-
-/* The literal child for segment `at` of the path, 0 when there is none; the node has literal children. */
-static inline uint32_t literal_child(const brrt_matcher *m, const brrt_node *node, const segments *path, uint32_t from,
-                                     uint32_t len) {
-    const char *s = path->base + from;
-    if (len > 8) {
-        return long_child(m, node, s, len);
-    }
-    uint64_t key = brrt_key(path->base, path->end, s, len);
-    if (node->mask == BRRT_ONE_LITERAL) {
-        const brrt_node *only = &m->nodes[node->table];
-        return only->key == key && only->literal_len == len ? node->table : 0;
-    }
-    return probe(m, node, brrt_hash_short(key), key, len);
 }
 
 static inline size_t code_point_len(const char *s) {
@@ -245,39 +219,95 @@ static int take_route(const brrt_matcher *m, const brrt_node *node, uint32_t bit
     return 0;
 }
 
-/* The common case: take the best choice in every segment and remember none of the others.  Gives OK, NO_MATCH when there
- * was no other choice, or UNDECIDED when only walk() can tell. */
+/* The common case in one pass over the path, without a list of its segments: plain ASCII, the best choice in every
+ * segment, none of the others remembered.  Gives OK, NO_MATCH when there was no other choice, or UNDECIDED when only the
+ * long way can tell. */
 enum { UNDECIDED = -1 };
 
-__attribute__((noinline)) static int descend(const brrt_matcher *m, const segments *path, uint32_t bit, brrt_match *out) {
-    const brrt_node *node = m->nodes;
-    const uint32_t *start = path->start, *const end = start + path->count;
-    brrt_span *capture = out->captures;
-    uint32_t others = 0;
-    for (; start != end; start++) {
-        uint32_t from = start[0], len = start[1] - 1 - from;
-        if (node->mask != BRRT_NO_LITERALS) {
-            uint32_t child = literal_child(m, node, path, from, len);
-            if (child != 0) {
-                others |= node->param | node->mixed_count;
-                node = m->nodes + child;
-                continue;
-            }
+/* A block of the path: its slashes as bits; bytes above 0x7F and '%' leave a top bit in *odd. */
+static inline uint64_t slashes_in(brrt_v block, brrt_v *odd) {
+    *odd = brrt_v_or(*odd, brrt_v_or(block, brrt_v_eq(block, '%')));
+    return brrt_v_bits(brrt_v_eq(block, '/'));
+}
+
+/* The length of a segment that goes beyond s + BRRT_V_BYTES or that lies in the last bytes of the path. */
+static inline size_t segment_rest(const char *path, const char *s, const char *end, brrt_v *odd) {
+    size_t left = (size_t)(end - s), length = 0;
+    for (; left >= BRRT_V_BYTES; left -= BRRT_V_BYTES, length += BRRT_V_BYTES) {
+        uint64_t slashes = slashes_in(brrt_v_load(s + length), odd);
+        if (slashes != 0) {
+            return length + brrt_v_first(slashes);
         }
-        if (node->mixed_count != 0) {
-            return UNDECIDED;
-        }
-        if (node->param == 0 || len == 0) {
-            out->visits = (uint32_t)(start - path->start) + 1;
-            return others ? UNDECIDED : BRRT_NO_MATCH;
-        }
-        capture->off = from;
-        capture->len = len;
-        capture++;
-        node = m->nodes + node->param;
     }
-    out->visits = path->count + 1;
-    if (!(node->methods & bit)) {
+    if (left == 0) {
+        return length;
+    }
+    uint64_t slashes;
+    if (end - path >= BRRT_V_BYTES) { /* the last block may begin before s */
+        slashes = brrt_v_drop(slashes_in(brrt_v_load(end - BRRT_V_BYTES), odd), BRRT_V_BYTES - left);
+    } else {
+        slashes = slashes_in(brrt_v_load_short(s + length, left), odd);
+    }
+    return length + (slashes != 0 ? brrt_v_first(slashes) : left);
+}
+
+/* The bytes from s up to the next '/' or the end. */
+static inline size_t segment_length(const char *path, const char *s, const char *end, brrt_v *odd) {
+    if (end - s >= BRRT_V_BYTES) {
+        uint64_t slashes = slashes_in(brrt_v_load(s), odd);
+        if (slashes != 0) {
+            return brrt_v_first(slashes);
+        }
+    }
+    return segment_rest(path, s, end, odd);
+}
+
+static inline int is_plain(brrt_v odd) { return brrt_v_bits(brrt_v_high(odd)) == 0; }
+
+/* NO_MATCH at s, unless the rest of the path may be malformed, which is worth saying. */
+__attribute__((noinline)) static int give_up(const char *path, const char *s, const char *end, brrt_v odd) {
+    while (s < end) {
+        s += segment_length(path, s, end, &odd) + 1;
+    }
+    return is_plain(odd) ? BRRT_NO_MATCH : UNDECIDED;
+}
+
+/* What to do when descend() finds no child at s. */
+__attribute__((noinline)) static int no_child(const brrt_node *node, uint32_t others, const char *path, const char *s,
+                                              const char *end, brrt_v odd) {
+    return node->mixed_count != 0 || others != 0 ? UNDECIDED : give_up(path, s, end, odd);
+}
+
+__attribute__((noinline)) static int descend(const brrt_matcher *m, uint32_t bit, const char *path, size_t len,
+                                             brrt_match *out) {
+    const char *s = path + 1, *const end = path + len;
+    const brrt_node *node = m->nodes;
+    brrt_span *capture = out->captures;
+    uint32_t others = 0, visits = 1;
+    brrt_v odd = brrt_v_load_short(path, 0);
+    for (;; s++, visits++) {
+        size_t length = segment_length(path, s, end, &odd);
+        uint32_t child = node->shift != BRRT_NO_LITERALS ? literal_child(m, node, path, end, s, length) : 0;
+        if (child != 0) {
+            others |= node->param | node->mixed_count;
+        } else {
+            child = node->param;
+            if (node->mixed_count != 0 || child == 0 || length == 0) {
+                out->visits = visits;
+                return no_child(node, others, path, s, end, odd);
+            }
+            capture->off = (uint32_t)(s - path);
+            capture->len = (uint32_t)length;
+            capture++;
+        }
+        node = m->nodes + child;
+        s += length;
+        if (s == end) {
+            break;
+        }
+    }
+    out->visits = visits + 1;
+    if (!(node->methods & bit) || !is_plain(odd)) {
         return UNDECIDED;
     }
     out->route = entry_for(m, node, bit);
@@ -304,8 +334,8 @@ static brrt_status walk(const brrt_matcher *m, const segments *path, uint32_t bi
         uint32_t from, to;
         from = path->start[at];
         to = path->start[at + 1] - 1;
-        if (node->mask != BRRT_NO_LITERALS) {
-            uint32_t child = literal_child(m, node, path, from, to - from);
+        if (node->shift != BRRT_NO_LITERALS) {
+            uint32_t child = literal_child(m, node, base, path->end, base + from, to - from);
             if (child != 0) {
                 if (node->param | node->mixed_count) {
                     stack[depth++] = (choice_point){index, at, captures, 0};
@@ -370,16 +400,11 @@ static int other_slash(segments *path) {
     return 1;
 }
 
-brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
-                               size_t query_len, char *scratch, size_t scratch_len, brrt_match *out) {
+/* Any path: split, decode when there are escapes, then look at every choice. */
+__attribute__((noinline)) static brrt_status match_slowly(const brrt_matcher *matcher, uint32_t bit, const char *path,
+                                                          size_t len, const char *query, size_t query_len, char *scratch,
+                                                          size_t scratch_len, brrt_match *out) {
     segments parts;
-    out->allowed = 0;
-    out->visits = 0;
-    out->high = 0;
-    out->base = path;
-    if (len == 0 || len > UINT32_MAX - 2 || path[0] != '/') {
-        return BRRT_NO_MATCH;
-    }
     parts.base = path;
     parts.end = path + len;
     uint32_t max = matcher->max_segments;
@@ -410,13 +435,31 @@ brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const ch
     if (many) {
         return BRRT_NO_MATCH;
     }
-    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
-    int found = descend(matcher, &parts, bit, out);
-    brrt_status status = found == UNDECIDED ? walk(matcher, &parts, bit, query, query_len, out) : (brrt_status)found;
+    brrt_status status = walk(matcher, &parts, bit, query, query_len, out);
     if (status != BRRT_OK && (matcher->options & BRRT_SLASH_IGNORE) && other_slash(&parts) && parts.count <= max) {
         return walk(matcher, &parts, bit, query, query_len, out);
     }
     return status;
+}
+
+brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
+                               size_t query_len, char *scratch, size_t scratch_len, brrt_match *out) {
+    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
+    out->allowed = 0;
+    out->visits = 0;
+    out->high = 0;
+    out->base = path;
+    if (len == 0 || len > UINT32_MAX - 2 || path[0] != '/') {
+        return BRRT_NO_MATCH;
+    }
+    int found = descend(matcher, bit, path, len, out);
+    if (found == BRRT_OK) {
+        return BRRT_OK;
+    }
+    if (found == BRRT_NO_MATCH && !(matcher->options & BRRT_SLASH_IGNORE)) {
+        return BRRT_NO_MATCH;
+    }
+    return match_slowly(matcher, bit, path, len, query, query_len, scratch, scratch_len, out);
 }
 
 int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len) {

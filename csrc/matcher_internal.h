@@ -7,13 +7,14 @@
 #include "brrt_bytes.h"
 #include "brrt_matcher.h"
 
-/* A node is reached by a literal, by a mixed segment or by a bare expression; only the first kind uses key, literal and
- * literal_len.  All links are indices, 0 means none (node 0 is the root and nobody's child). */
+/* A node is reached by a literal, by a mixed segment or by a bare expression; only the first kind uses key, tail, literal
+ * and literal_len.  All links are indices, 0 means none (node 0 is the root and nobody's child).  64 bytes: a cache line. */
 typedef struct brrt_node {
     uint64_t key;         /* first eight bytes of the literal, padded with zeros */
+    uint64_t tail;        /* last eight bytes of a literal of more than eight, else 0 */
     uint32_t literal_len;
     uint32_t literal;     /* offset of the whole literal in `text` */
-    uint32_t mask;        /* of the hash table of literal children, or BRRT_NO_LITERALS, or BRRT_ONE_LITERAL */
+    uint32_t shift;       /* 64 - log2 of the slots for literal children; or BRRT_NO_LITERALS, or BRRT_ONE_LITERAL */
     uint32_t table;       /* first slot of that table; the child itself with BRRT_ONE_LITERAL */
     uint32_t param;       /* child for a bare expression */
     uint32_t mixed;       /* first of mixed_count entries in `mixed` */
@@ -21,16 +22,11 @@ typedef struct brrt_node {
     uint32_t methods;     /* bit set of the methods of routes that end here */
     uint32_t entry;       /* the entry itself when there is one method, else the index in `entries` of the first: they
                              follow in the order of method numbers */
-    uint32_t pad;
+    uint32_t unused[3];
 } brrt_node;
 
 #define BRRT_NO_LITERALS UINT32_MAX
 #define BRRT_ONE_LITERAL 0u
-
-/* A slot is the child's index in the low bits and the top bits of its literal's hash above; 0 is an empty slot. */
-#define BRRT_SLOT_BITS 24
-#define BRRT_SLOT_CHILD(slot) ((slot) & ((1u << BRRT_SLOT_BITS) - 1u))
-#define BRRT_SLOT_TAG(hash) ((hash) & ~((1u << BRRT_SLOT_BITS) - 1u))
 
 /* literal {capture} literal {capture} ... literal; `pieces` = captures + 1 literals, which may be empty. */
 typedef struct brrt_mixed {
@@ -65,7 +61,7 @@ typedef struct brrt_method {
 
 struct brrt_matcher {
     const brrt_node *nodes;
-    const uint32_t *slots;
+    const uint32_t *slots; /* of the hash tables: children, 0 is an empty slot */
     const uint32_t *entries;
     const brrt_mixed *mixed;
     const brrt_span *spans;
@@ -89,34 +85,36 @@ static inline uint64_t brrt_key(const char *base, const char *end, const char *s
     if (len == 0) {
         return 0;
     }
-    if (s + len - base >= 8) {
-        return brrt_load64(s + len - 8) >> (64 - 8 * len);
-    }
     if (end - s >= 8) {
         return brrt_load64(s) & (UINT64_MAX >> (64 - 8 * len));
+    }
+    if (s + len - base >= 8) {
+        return brrt_load64(s + len - 8) >> (64 - 8 * len);
     }
     return brrt_load_short(s, len);
 }
 
 #define BRRT_HASH_MUL UINT64_C(0x9E3779B97F4A7C15)
 
-/* Hash of a literal of up to eight bytes, which are `key`.  The shift lets the last bytes reach the low bits too. */
-static inline uint32_t brrt_hash_short(uint64_t key) {
-    return (uint32_t)(((key ^ (key >> 32)) * BRRT_HASH_MUL) >> 32);
-}
+/* The last eight bytes of a literal of more than eight, 0 for a shorter one, whose key says all. */
+static inline uint64_t brrt_tail(const char *s, size_t len) { return len > 8 ? brrt_load64(s + len - 8) : 0; }
 
-/* Hash of a longer literal, whose first eight bytes are `key`; all words are read inside of it. */
-static inline uint32_t brrt_hash_long(uint64_t key, const char *s, size_t len) {
-    uint64_t hash = (key ^ (key >> 32)) * BRRT_HASH_MUL;
-    for (size_t at = 8; at + 8 < len; at += 8) {
-        hash = ((hash ^ (hash >> 29)) + brrt_load64(s + at)) * BRRT_HASH_MUL;
+/* Hash of a literal by its two words and, when it has more than sixteen bytes, by those between.  Only the top bits are
+ * good: they depend on every bit that was multiplied. */
+static inline uint64_t brrt_hash(uint64_t key, uint64_t tail, const char *s, size_t len) {
+    uint64_t hash = key * BRRT_HASH_MUL;
+    if (len > 8) {
+        for (size_t at = 8; len > 16 && at + 8 < len; at += 8) {
+            hash = ((hash ^ (hash >> 29)) + brrt_load64(s + at)) * BRRT_HASH_MUL;
+        }
+        hash = ((hash ^ (hash >> 29)) + tail) * BRRT_HASH_MUL;
     }
-    hash = ((hash ^ (hash >> 29)) + brrt_load64(s + len - 8)) * BRRT_HASH_MUL;
-    return (uint32_t)((hash ^ (hash >> 29)) >> 16);
+    return hash;
 }
 
-static inline uint32_t brrt_hash(uint64_t key, const char *s, size_t len) {
-    return len > 8 ? brrt_hash_long(key, s, len) : brrt_hash_short(key);
+/* Whether two literals of the same length and words, which say all up to sixteen bytes, are the same. */
+static inline int brrt_same_middle(const char *literal, const char *s, size_t len) {
+    return len <= 16 || memcmp(literal + 8, s + 8, len - 16) == 0;
 }
 
 #endif

@@ -65,7 +65,7 @@ def test_a_path_of_a_million_bytes_is_answered(text: str) -> None:
     assert m.match("GET", path) is None
     assert m.match("GET", path.encode()) is None
     assert m.allowed(path) == frozenset()
-    assert m.visits("GET", path) == 0
+    assert m.visits("GET", path) <= m.stats["nodes"]
 
 
 def test_a_capture_of_a_million_bytes_is_exact() -> None:

@@ -16,8 +16,11 @@ cdef class Matcher:
     cdef tuple names_
     # By method number: interned str, so that a method is found by comparing pointers.
     cdef tuple methods_
+    cdef int method_count
+    cdef PyObject *method_objects[32]  # borrowed from methods_
 
     cdef int method_id(self, object method) except -2
+    cdef int other_method_id(self, object method) except -2
     cdef brrt_status find(self, int method, const char *path, Py_ssize_t length, const char *query,
                           Py_ssize_t query_length, char *scratch, Py_ssize_t scratch_length,
                           brrt_match *out) noexcept

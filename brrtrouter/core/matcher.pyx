@@ -1,3 +1,4 @@
+# cython: binding=False, embedsignature=True
 """`Matcher`: path templates compiled to a trie in C, matched without touching the heap except for the result.
 
 Ownership: the object owns a builder until `freeze` and a frozen matcher after it; both die with it.  Captures point
@@ -8,14 +9,13 @@ into the caller's path, or into scratch space on the stack (on the heap for long
 import sys
 import warnings
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_New, PyDict_SetItem
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy
 
 from brrtrouter.core.csrc cimport (
     BRRT_AUTO_HEAD,
@@ -49,20 +49,49 @@ from brrtrouter.errors import PathError, RouteError
 cdef extern from *:
     """
     #define brrt_is_str(o) PyUnicode_Check(o)
+    #define brrt_is_plain_str(o) (PyUnicode_CheckExact(o) && PyUnicode_IS_COMPACT_ASCII(o))
     #define brrt_ascii_length(o) PyUnicode_GET_LENGTH(o)
     #define brrt_is_compact_ascii(o) PyUnicode_IS_COMPACT_ASCII(o)
-    #define brrt_ascii_data(o) ((const char *)PyUnicode_1BYTE_DATA(o))
-    static PyObject *brrt_new_ascii(const char *s, Py_ssize_t len) {
+    /* The characters of a compact ASCII str follow its head. */
+    #define brrt_ascii_data(o) ((char *)((PyASCIIObject *)(o) + 1))
+    static inline PyObject *brrt_new_ascii(const char *s, Py_ssize_t len) {
         PyObject *text = PyUnicode_New(len, 127);
-        if (text != NULL) memcpy(PyUnicode_1BYTE_DATA(text), s, (size_t)len);
+        if (text != NULL) memcpy(brrt_ascii_data(text), s, (size_t)len);
         return text;
+    }
+    /* (value, {name: capture, ...}); steals nothing. */
+    static inline PyObject *brrt_result(PyObject *value, PyObject *names, const brrt_match *found) {
+        PyObject *captures = PyDict_New(), *out;
+        if (captures == NULL) return NULL;
+        for (uint32_t i = 0; i < found->count; i++) {
+            const char *s = found->base + found->captures[i].off;
+            Py_ssize_t len = (Py_ssize_t)found->captures[i].len;
+            PyObject *text = found->high ? PyUnicode_DecodeUTF8(s, len, NULL) : brrt_new_ascii(s, len);
+            if (text == NULL || PyDict_SetItem(captures, PyTuple_GET_ITEM(names, i), text) < 0) {
+                Py_XDECREF(text);
+                Py_DECREF(captures);
+                return NULL;
+            }
+            Py_DECREF(text);
+        }
+        out = PyTuple_New(2);
+        if (out == NULL) {
+            Py_DECREF(captures);
+            return NULL;
+        }
+        Py_INCREF(value);
+        PyTuple_SET_ITEM(out, 0, value);
+        PyTuple_SET_ITEM(out, 1, captures);
+        return out;
     }
     """
     bint brrt_is_str(object text)
+    bint brrt_is_plain_str(object text)
     Py_ssize_t brrt_ascii_length(object text)
     bint brrt_is_compact_ascii(object text)
     const char *brrt_ascii_data(object text)
     str brrt_new_ascii(const char *s, Py_ssize_t length)
+    tuple brrt_result(object value, object names, const brrt_match *found)
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 
@@ -167,6 +196,7 @@ cdef class Matcher:
         """Compile what was added; afterwards `match` works and `add` does not.  Calling it again changes nothing."""
         cdef size_t length = 0
         cdef const char *name
+        cdef int i
         if self.builder == NULL:
             return
         self.frozen = brrt_builder_freeze(self.builder, self.options)
@@ -185,13 +215,23 @@ cdef class Matcher:
                 break
             methods.append(name[:length].decode())
         self.methods_ = intern_all(tuple(methods))
+        self.method_count = <int>len(methods)
+        for i in range(self.method_count):
+            self.method_objects[i] = <PyObject *>PyTuple_GET_ITEM(self.methods_, i)
 
-    cdef int method_id(self, object method) except -2:
-        cdef Py_ssize_t i, length = 0
+    @cython.final
+    cdef inline int method_id(self, object method) except -2:
+        """The number of a method: known ones are usually the very same interned object."""
+        cdef int i
+        for i in range(self.method_count):
+            if self.method_objects[i] == <PyObject *>method:
+                return i
+        return self.other_method_id(method)
+
+    @cython.final
+    cdef int other_method_id(self, object method) except -2:
+        cdef Py_ssize_t length = 0
         cdef const char *data
-        for i in range(PyTuple_GET_SIZE(self.methods_)):
-            if <PyObject *>PyTuple_GET_ITEM(self.methods_, i) == <PyObject *>method:
-                return <int>i
         if not isinstance(method, str):
             raise TypeError(f"a method is str, not {type(method).__name__}")
         try:
@@ -230,7 +270,11 @@ cdef class Matcher:
         if self.frozen == NULL:
             raise RouteError("match() before freeze()")
         method_number = self.method_id(method)
-        text_of(path, "path", &data, &length)
+        if brrt_is_plain_str(path):
+            data = brrt_ascii_data(path)
+            length = brrt_ascii_length(path)
+        else:
+            text_of(path, "path", &data, &length)
         if query is not None:
             text_of(query, "query", &query_data, &query_length)
         status = brrt_matcher_match(self.frozen, method_number, data, length, query_data, query_length, scratch,
@@ -249,14 +293,10 @@ cdef class Matcher:
         finally:
             PyMem_Free(heap)
 
-    cdef tuple result(self, brrt_match *found):
-        cdef uint32_t i
-        cdef dict captures = PyDict_New()
-        cdef tuple names = <tuple>PyTuple_GET_ITEM(self.names_, found.route)
-        for i in range(found.count):
-            PyDict_SetItem(captures, <object>PyTuple_GET_ITEM(names, i),
-                           capture_str(found.base + found.captures[i].off, found.captures[i].len, found.high))
-        return (<object>PyTuple_GET_ITEM(self.values_, found.route), captures)
+    @cython.final
+    cdef inline tuple result(self, brrt_match *found):
+        return brrt_result(<object>PyTuple_GET_ITEM(self.values_, found.route),
+                           <object>PyTuple_GET_ITEM(self.names_, found.route), found)
 
     def allowed(self, path, query=None):
         """The methods that the path has, over all templates that match it; empty when the path is unknown.
