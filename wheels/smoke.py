@@ -2,23 +2,20 @@
 
     python wheels/smoke.py
 
-It needs nothing but the installed package, and refuses to test a checkout by accident.
+It needs nothing but the installed package, and refuses to test the checkout that it is in.
 """
 
 from __future__ import annotations
 
 import platform
-import sys
 from pathlib import Path
-
-# The checkout has a folder of the package's name; only what is installed may be found.
-CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != CHECKOUT]
 
 import brrtrouter
 from brrtrouter import App, Matcher, path_to_regex
 from brrtrouter.testing import TestClient
 
+# The checkout has a folder of the package's name too.
+CHECKOUT = Path(__file__).resolve().parents[1]
 DOCUMENT = {
     "openapi": "3.1.0",
     "info": {"title": "Smoke", "version": "1"},

@@ -1,10 +1,12 @@
 """Parameter values: the text of a request becomes typed Python values, driven by tables made when the app starts.
 
-One pass over the query string, no regular expressions, and no Python object for text that becomes a number.  The common
-styles are decoded here, the rest by `styles.py` with the same rules.  Bad values raise nothing: each adds a `Fault` to a
-list that exists only when something is wrong.  A value that was decoded is the one that is validated and handed on.
+One pass over the query string, no regular expressions, and no Python object for text that becomes a number. The
+common styles are decoded here, the rest by `styles.py` with the same rules. Bad values raise nothing: each adds a
+`Fault` to a list that exists only when something is wrong. A value that was decoded is the one that is validated
+and handed on.
 
-Sources: OpenAPI 3.1 section 4.8.12 (parameters, styles), 3.2 appendices B and E (casting and splitting before decoding).
+Sources: OpenAPI 3.1 section 4.8.12 (parameters, styles), 3.2 appendices B and E (casting and splitting before
+decoding).
 """
 
 from copy import deepcopy

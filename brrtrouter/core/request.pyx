@@ -90,8 +90,9 @@ cdef class Request:
     """One HTTP request, as handlers, middleware and security providers see it.
 
     method, path (raw, without the query), template; path_params, query, headers, cookies: values typed by the
-    specification; undeclared ones are text.  body: the decoded and validated body, raw_body its bytes.  auth: what
-    the security providers found, by scheme name.  id: taken from X-Request-ID when that is sane, else new.  state: a dict for middleware and handlers to share.
+    specification; undeclared ones are text. body: the decoded and validated body, raw_body its bytes. auth: what
+    the security providers found, by scheme name. id: taken from X-Request-ID when that is sane, else new. state: a
+    dict for middleware and handlers to share.
     """
 
     def __cinit__(self):

@@ -74,7 +74,9 @@ cdef class Body:
     """
 
     def __init__(self, bint required, content):
-        entries = [(essence, is_json(essence), None if schema is None else Schema(schema)) for essence, schema in content]
+        entries = [
+            (essence, is_json(essence), None if schema is None else Schema(schema)) for essence, schema in content
+        ]
         # Most specific first: type/subtype, type/*, */* (OpenAPI 3.1 section 4.8.14.1).
         entries.sort(key=lambda entry: entry[0].count("*"))
         self.required = required
