@@ -24,6 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": {"core", "dispatch"},
     "app": {"spec", "core", "dispatch", "policy"},
     "server": {"app", "core"},
+    "adapters": {"app", "core"},
+    "bench": {"core", "__version__"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
 OUTERMOST = {"__init__", "__main__", "cli", "testing"}
