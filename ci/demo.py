@@ -9,14 +9,13 @@ import urllib.request
 from pathlib import Path
 
 EXAMPLE = Path("examples") / "pet_store"
-HEADERS = {"X-API-Key": "test123", "Content-Type": "application/json"}
-BODY = '{"name":"Bella"}'
+HEADERS = {"X-API-Key": "test123"}
 
 
 def show_request(url: str) -> None:
     fields = " ".join(f'-H "{name}: {value}"' for name, value in HEADERS.items())
-    print(f"\n$ curl -i {fields} -d '{BODY}' {url}/pets")
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/pets", BODY.encode(), HEADERS)) as answer:
+    print(f"\n$ curl -i {fields} '{url}/pets?limit=2'")
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/pets?limit=2", headers=HEADERS)) as answer:
         print(f"HTTP/1.1 {answer.status} {answer.reason}\n{answer.headers.as_string()}{answer.read().decode()}")
     print(f"\nThe pet store goes on serving; {url}/docs shows it in a browser. Ctrl-C ends it.", flush=True)
 
