@@ -15,9 +15,10 @@
  * segment the first literal is anchored at the start, the last one at the end, and those between are found leftmost.
  * The best template without the method gives way to the next matching one that has it.
  *
- * Time.  A first pass follows the best choice of each segment; when that does not decide, a second one looks at every
- * choice and visits each node of the trie at most once (twice with BRRT_SLASH_IGNORE).  So no more nodes are looked at
- * than the trie and the path have together, and each at the cost of its segment's length.
+ * Time.  A template without expressions is found by one hash of the path, as a rule.  Else a first pass follows the
+ * best choice of each segment; when that does not decide, a second one looks at every choice and visits each node of the
+ * trie at most once (twice with BRRT_SLASH_IGNORE).  So no more nodes are looked at than the trie and the path have
+ * together, and each at the cost of its segment's length.
  */
 #ifndef BRRT_MATCHER_H
 #define BRRT_MATCHER_H
@@ -69,7 +70,7 @@ void brrt_matcher_free(brrt_matcher *matcher); /* NULL is fine */
 typedef struct brrt_match {
     uint32_t route;     /* OK: the number of the route */
     uint32_t allowed;   /* NO_METHOD: a bit for each method of all templates that match the path */
-    uint32_t visits;    /* nodes visited: what bounds the time */
+    uint32_t visits;    /* nodes visited beside those of the first pass, at most one for each segment */
     uint32_t count;     /* OK: captures */
     int high;           /* some captured or matched byte may be above 0x7F */
     const char *base;   /* what the captures are offsets into: the path, or the scratch space */
@@ -88,6 +89,10 @@ const char *brrt_matcher_method_name(const brrt_matcher *matcher, int id, size_t
  * OK, NO_MATCH, NO_METHOD, BAD_ESCAPE, BAD_UTF8 or NO_SPACE. */
 brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
                                size_t query_len, char *scratch, size_t scratch_len, brrt_match *out);
+
+/* The common case of brrt_matcher_match and nothing else: OK and NO_MATCH as there, NO_SPACE when only that function can
+ * tell.  It sets neither `allowed` nor `visits`; a route whose template has predicates is never its answer. */
+brrt_status brrt_matcher_try(const brrt_matcher *matcher, int method, const char *path, size_t len, brrt_match *out);
 
 /* Numbers for reports: trie nodes and bytes of the block. */
 uint32_t brrt_matcher_nodes(const brrt_matcher *matcher);

@@ -10,6 +10,8 @@ enum { CACHE_LINE = 64 };
 
 typedef struct counts {
     uint32_t slots, entries, mixed, choices;
+    uint32_t wholes; /* templates without expressions, */
+    uint64_t text;   /* and their bytes */
 } counts;
 
 typedef struct writer {
@@ -19,8 +21,11 @@ typedef struct writer {
     brrt_node *nodes;
     uint32_t *slots;
     uint32_t *entries;
+    brrt_whole *wholes;
+    uint32_t wholes_shift;
     brrt_mixed *mixed;
     brrt_choice *choices;
+    char *text;
     counts used;
 } writer;
 
@@ -94,8 +99,32 @@ static uint32_t table_size(uint32_t children) {
     return children > 1 ? size : 0;
 }
 
+/* The numbers of the first and the last method of a set that is not empty. */
+static uint32_t first_method(uint32_t methods) { return (uint32_t)__builtin_ctz(methods); }
+static uint32_t last_method(uint32_t methods) { return 31u - (uint32_t)__builtin_clz(methods); }
+
+/* Bytes of the path of a node that match_whole may find: reached by literals only, all of them plain ASCII that a path
+ * has as it is.  A '/' inside of a literal was escaped, and a path never has it there.  Else 0. */
+static uint32_t whole_length(const brrt_builder *b, uint32_t node) {
+    uint32_t length = 0;
+    for (; node != 0; node = b->nodes[node].parent) {
+        if (b->nodes[node].kind != KIND_LITERAL) {
+            return 0;
+        }
+        brrt_span literal = b->spans[b->nodes[node].first];
+        for (uint32_t i = 0; i < literal.len; i++) {
+            char c = b->text[literal.off + i];
+            if ((unsigned char)c > 0x7F || c == '%' || c == '/') {
+                return 0;
+            }
+        }
+        length += literal.len + 1;
+    }
+    return length >= 8 ? length : 0;
+}
+
 static counts count_all(const writer *w) {
-    counts c = {0, 0, 0, 0};
+    counts c = {0};
     for (uint32_t node = 0; node < w->b->nodes_count; node++) {
         c.slots += table_size(literal_count(w->b, node));
         for (uint32_t child = w->b->nodes[node].mixed_first; child != 0; child = w->b->nodes[child].next) {
@@ -103,7 +132,10 @@ static counts count_all(const writer *w) {
         }
         uint32_t methods = leaf_methods(w, node);
         if (methods != 0) {
-            c.entries += (uint32_t)__builtin_popcount(methods);
+            c.entries += last_method(methods) - first_method(methods) + 1;
+            uint32_t length = whole_length(w->b, node);
+            c.wholes += length != 0;
+            c.text += length;
             for (uint32_t r = w->b->nodes[node].route_first; r != 0; r = w->b->routes[r - 1].next) {
                 c.choices += 2; /* once for its method, once for HEAD */
             }
@@ -138,13 +170,41 @@ static void write_methods(writer *w, uint32_t from, uint32_t to) {
     uint32_t methods = leaf_methods(w, from);
     brrt_node *node = &w->nodes[to];
     node->methods = methods;
-    if (methods != 0 && (methods & (methods - 1)) == 0) {
-        node->entry = write_entry(w, from, (uint32_t)__builtin_ctz(methods));
+    if (methods == 0) {
         return;
     }
-    node->entry = w->used.entries;
+    uint32_t first = first_method(methods);
+    node->entry = w->used.entries - first;
+    w->used.entries += last_method(methods) - first + 1;
     for (; methods != 0; methods &= methods - 1) {
-        w->entries[w->used.entries++] = write_entry(w, from, (uint32_t)__builtin_ctz(methods));
+        uint32_t method = first_method(methods);
+        w->entries[node->entry + method] = write_entry(w, from, method);
+    }
+}
+
+/* Enter the path of a node into the table of whole templates.  One that hashes to a crowded place stays out: the trie
+ * finds it as well. */
+static void write_whole(writer *w, uint32_t from, uint32_t to) {
+    const brrt_builder *b = w->b;
+    uint32_t length = w->nodes[to].methods != 0 ? whole_length(b, from) : 0;
+    if (length == 0) {
+        return;
+    }
+    char *text = w->text + w->used.text, *end = text + length;
+    for (uint32_t node = from; node != 0; node = b->nodes[node].parent) {
+        brrt_span literal = b->spans[b->nodes[node].first];
+        end -= literal.len;
+        memcpy(end, b->text + literal.off, literal.len);
+        *--end = '/';
+    }
+    uint64_t hash = brrt_whole_hash(text, length);
+    brrt_whole *place = w->wholes + 2 * (hash >> w->wholes_shift);
+    for (uint32_t probe = 0; probe < 2; probe++) {
+        if (place[probe].node == 0) {
+            place[probe] = (brrt_whole){(uint32_t)hash, length, (uint32_t)w->used.text, to};
+            w->used.text += length;
+            return;
+        }
     }
 }
 
@@ -234,12 +294,20 @@ static void *take(char **at, size_t count, size_t size) {
 /* Allocate the block and lay the arrays out in it. */
 static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     const brrt_builder *b = w->b;
+    if (c.text > UINT32_MAX - 4u - b->text_count) {
+        return NULL; /* offsets have 32 bits */
+    }
+    uint32_t places = 2;
+    while (places < c.wholes) {
+        places *= 2;
+    }
+    size_t wholes = (size_t)places * 2;
     size_t bytes = aligned(sizeof(brrt_matcher)) + CACHE_LINE + aligned(b->nodes_count * sizeof(brrt_node)) +
                    aligned(c.slots * sizeof(uint32_t)) + aligned(c.entries * sizeof(uint32_t)) +
-                   aligned(c.mixed * sizeof(brrt_mixed)) +
+                   aligned(wholes * sizeof(brrt_whole)) + aligned(c.mixed * sizeof(brrt_mixed)) +
                    aligned(b->spans_count * sizeof(brrt_span)) + aligned(c.choices * sizeof(brrt_choice)) +
                    aligned(b->predicates_count * sizeof(brrt_predicate)) + aligned(method_count * sizeof(brrt_method)) +
-                   aligned(b->text_count + 4u);
+                   aligned(b->text_count + 4u + c.text);
     char *at = calloc(1, bytes);
     if (at == NULL) {
         return NULL;
@@ -249,6 +317,8 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     m->nodes = w->nodes = take(&at, b->nodes_count, sizeof(brrt_node));
     m->slots = w->slots = take(&at, c.slots, sizeof(uint32_t));
     m->entries = w->entries = take(&at, c.entries, sizeof(uint32_t));
+    m->wholes = w->wholes = take(&at, wholes, sizeof(brrt_whole));
+    m->wholes_shift = w->wholes_shift = 64 - (uint32_t)__builtin_ctz(places);
     m->mixed = w->mixed = take(&at, c.mixed, sizeof(brrt_mixed));
     brrt_span *spans = take(&at, b->spans_count, sizeof(brrt_span));
     m->spans = spans;
@@ -257,8 +327,9 @@ static brrt_matcher *layout(writer *w, counts c, uint32_t method_count) {
     m->predicates = predicates;
     brrt_method *methods = take(&at, method_count, sizeof(brrt_method));
     m->methods = methods;
-    char *text = take(&at, b->text_count + 4u, 1);
-    m->text = text;
+    char *text = take(&at, b->text_count + 4u + c.text, 1);
+    m->text = w->text = text;
+    w->used.text = b->text_count + 4u;
     if (b->spans_count != 0) {
         memcpy(spans, b->spans, b->spans_count * sizeof *spans);
     }
@@ -305,6 +376,7 @@ brrt_matcher *brrt_builder_freeze(const brrt_builder *b, unsigned options) {
             write_literals(&w, node, to, number);
             write_mixed(&w, node, to, number);
             write_methods(&w, node, to);
+            write_whole(&w, node, to);
             w.nodes[to].param = b->nodes[node].param ? number[b->nodes[node].param] : 0;
         }
         m->options = w.options;

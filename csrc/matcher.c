@@ -189,41 +189,67 @@ static int choose(const brrt_matcher *m, uint32_t list, const char *query, size_
     }
 }
 
-/* The entry for a method that the node has; `bit` is that of the method. */
-static inline uint32_t entry_for(const brrt_matcher *m, const brrt_node *node, uint32_t bit) {
-    if (node->methods == bit) {
-        return node->entry;
-    }
-    return m->entries[node->entry + (uint32_t)__builtin_popcount(node->methods & (bit - 1))];
+/* The entry for a method that the node has. */
+static inline uint32_t entry_for(const brrt_matcher *m, const brrt_node *node, int method) {
+    return m->entries[node->entry + (uint32_t)method];
 }
 
+/* The bit of a method in the set of a node; 0 when no route has it. */
+static inline uint32_t bit_of(int method) { return method < 0 ? 0 : 1u << (unsigned)method; }
+
+/* What is asked for beside the path; `bit` is that of the method, 0 when no route has it. */
+typedef struct asked {
+    int method;
+    uint32_t bit;
+    const char *query;
+    size_t query_len;
+} asked;
+
 /* Whether the node has a route for the method; adds its methods to out->allowed when not. */
-static int take_route(const brrt_matcher *m, const brrt_node *node, uint32_t bit, const char *query, size_t query_len,
-                      brrt_match *out) {
-    if (node->methods & bit) {
-        uint32_t entry = entry_for(m, node, bit);
+static int take_route(const brrt_matcher *m, const brrt_node *node, const asked *ask, brrt_match *out) {
+    if (node->methods & ask->bit) {
+        uint32_t entry = entry_for(m, node, ask->method);
         if (!(entry & BRRT_ENTRY_CHOICE)) {
             out->route = entry;
             return 1;
         }
-        if (choose(m, entry & ~BRRT_ENTRY_CHOICE, query, query_len, &out->route)) {
+        if (choose(m, entry & ~BRRT_ENTRY_CHOICE, ask->query, ask->query_len, &out->route)) {
             return 1;
         }
     }
     /* A method whose routes all need a query that is not there is no method of this resource. */
     for (uint32_t methods = node->methods; methods != 0; methods &= methods - 1) {
-        uint32_t one = methods & (0u - methods), entry = entry_for(m, node, one), route;
-        if (!(entry & BRRT_ENTRY_CHOICE) || choose(m, entry & ~BRRT_ENTRY_CHOICE, query, query_len, &route)) {
-            out->allowed |= one;
+        int method = __builtin_ctz(methods);
+        uint32_t entry = entry_for(m, node, method), route;
+        if (!(entry & BRRT_ENTRY_CHOICE) || choose(m, entry & ~BRRT_ENTRY_CHOICE, ask->query, ask->query_len, &route)) {
+            out->allowed |= 1u << method;
         }
     }
     return 0;
 }
 
+/* A template without expressions, found by one hash of its end.  It wins over every other one that matches, because in
+ * each segment it has the literal; write_whole in freeze.c says which are not in the table. */
+static inline int match_whole(const brrt_matcher *m, int method, const char *path, size_t len, brrt_match *out) {
+    uint64_t hash = brrt_whole_hash(path, len);
+    uint32_t tag = (uint32_t)hash;
+    const brrt_whole *whole = m->wholes + 2 * (hash >> m->wholes_shift);
+    if (whole[0].tag != tag && whole[1].tag != tag) {
+        return 0;
+    }
+    whole += whole[0].tag != tag;
+    if (whole->len != len || memcmp(m->text + whole->text, path, len) != 0) {
+        return 0;
+    }
+    const brrt_node *node = m->nodes + whole->node;
+    out->route = node->methods & bit_of(method) ? entry_for(m, node, method) : BRRT_ENTRY_CHOICE;
+    out->count = 0;
+    return !(out->route & BRRT_ENTRY_CHOICE);
+}
+
 /* The common case in one pass over the path, without a list of its segments: plain ASCII, the best choice in every
- * segment, none of the others remembered.  Gives OK, NO_MATCH when there was no other choice, or UNDECIDED when only
+ * segment, none of the others remembered.  Gives OK, NO_MATCH when there was no other choice, or NO_SPACE when only
  * the long way can tell. */
-enum { UNDECIDED = -1 };
 
 /* A block of the path: its slashes as bits; bytes above 0x7F and '%' leave a top bit in *odd. */
 static inline uint64_t slashes_in(brrt_v block, brrt_v *odd) {
@@ -266,36 +292,37 @@ static inline size_t segment_length(const char *path, const char *s, const char 
 static inline int is_plain(brrt_v odd) { return brrt_v_bits(brrt_v_high(odd)) == 0; }
 
 /* NO_MATCH at s, unless the rest of the path may be malformed, which is worth saying. */
-__attribute__((noinline)) static int give_up(const char *path, const char *s, const char *end, brrt_v odd) {
+__attribute__((noinline)) static brrt_status give_up(const char *path, const char *s, const char *end, brrt_v odd) {
     while (s < end) {
         s += segment_length(path, s, end, &odd) + 1;
     }
-    return is_plain(odd) ? BRRT_NO_MATCH : UNDECIDED;
+    return is_plain(odd) ? BRRT_NO_MATCH : BRRT_NO_SPACE;
 }
 
 /* What to do when descend() finds no child at s. */
-__attribute__((noinline)) static int no_child(const brrt_node *node, uint32_t others, const char *path, const char *s,
+__attribute__((noinline)) static brrt_status no_child(const brrt_matcher *m, const brrt_node *node, uint32_t others,
+                                                      const char *path, const char *s,
                                               const char *end, brrt_v odd) {
-    return node->mixed_count != 0 || others != 0 ? UNDECIDED : give_up(path, s, end, odd);
+    others |= node->mixed_count | (m->options & BRRT_SLASH_IGNORE);
+    return others != 0 ? BRRT_NO_SPACE : give_up(path, s, end, odd);
 }
 
-__attribute__((noinline)) static int descend(const brrt_matcher *m, uint32_t bit, const char *path, size_t len,
-                                             brrt_match *out) {
+static inline brrt_status descend(const brrt_matcher *m, int method, const char *path, size_t len, brrt_match *out) {
     const char *s = path + 1, *const end = path + len;
     const brrt_node *node = m->nodes;
     brrt_span *capture = out->captures;
-    uint32_t others = 0, visits = 1;
+    uint32_t others = 0;
     brrt_v odd = brrt_v_load_short(path, 0);
-    for (;; s++, visits++) {
+    for (;; s++) {
         size_t length = segment_length(path, s, end, &odd);
         uint32_t child = node->shift != BRRT_NO_LITERALS ? literal_child(m, node, path, end, s, length) : 0;
         if (child != 0) {
+            __builtin_prefetch(m->nodes + child + 1); /* its first child in depth-first order */
             others |= node->param | node->mixed_count;
         } else {
             child = node->param;
             if (node->mixed_count != 0 || child == 0 || length == 0) {
-                out->visits = visits;
-                return no_child(node, others, path, s, end, odd);
+                return no_child(m, node, others, path, s, end, odd);
             }
             capture->off = (uint32_t)(s - path);
             capture->len = (uint32_t)length;
@@ -307,17 +334,15 @@ __attribute__((noinline)) static int descend(const brrt_matcher *m, uint32_t bit
             break;
         }
     }
-    out->visits = visits + 1;
-    if (!(node->methods & bit) || !is_plain(odd)) {
-        return UNDECIDED;
+    if (!(node->methods & bit_of(method)) || !is_plain(odd)) {
+        return BRRT_NO_SPACE;
     }
-    out->route = entry_for(m, node, bit);
+    out->route = entry_for(m, node, method);
     out->count = (uint32_t)(capture - out->captures);
-    return out->route & BRRT_ENTRY_CHOICE ? UNDECIDED : BRRT_OK;
+    return out->route & BRRT_ENTRY_CHOICE ? BRRT_NO_SPACE : BRRT_OK;
 }
 
-static brrt_status walk(const brrt_matcher *m, const segments *path, uint32_t bit, const char *query, size_t query_len,
-                        brrt_match *out) {
+static brrt_status walk(const brrt_matcher *m, const segments *path, const asked *ask, brrt_match *out) {
     choice_point stack[BRRT_MAX_SEGMENTS + 2];
     uint32_t depth = 0, index = 0, at = 0, captures = 0, visits = 0, next = 0;
     const char *base = path->base;
@@ -325,7 +350,7 @@ static brrt_status walk(const brrt_matcher *m, const segments *path, uint32_t bi
         const brrt_node *node = &m->nodes[index];
         visits++;
         if (at == path->count) {
-            if (node->methods != 0 && take_route(m, node, bit, query, query_len, out)) {
+            if (node->methods != 0 && take_route(m, node, ask, out)) {
                 out->count = captures;
                 out->visits += visits;
                 return BRRT_OK;
@@ -402,9 +427,9 @@ static int other_slash(segments *path) {
 }
 
 /* Any path: split, decode when there are escapes, then look at every choice. */
-__attribute__((noinline)) static brrt_status match_slowly(const brrt_matcher *matcher, uint32_t bit, const char *path,
-                                                          size_t len, const char *query, size_t query_len,
-                                                          char *scratch, size_t scratch_len, brrt_match *out) {
+__attribute__((noinline)) static brrt_status match_slowly(const brrt_matcher *matcher, const asked *ask,
+                                                          const char *path, size_t len, char *scratch,
+                                                          size_t scratch_len, brrt_match *out) {
     segments parts;
     parts.base = path;
     parts.end = path + len;
@@ -436,31 +461,40 @@ __attribute__((noinline)) static brrt_status match_slowly(const brrt_matcher *ma
     if (many) {
         return BRRT_NO_MATCH;
     }
-    brrt_status status = walk(matcher, &parts, bit, query, query_len, out);
+    brrt_status status = walk(matcher, &parts, ask, out);
     if (status != BRRT_OK && (matcher->options & BRRT_SLASH_IGNORE) && other_slash(&parts) && parts.count <= max) {
-        return walk(matcher, &parts, bit, query, query_len, out);
+        return walk(matcher, &parts, ask, out);
     }
     return status;
 }
 
-brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
-                               size_t query_len, char *scratch, size_t scratch_len, brrt_match *out) {
-    uint32_t bit = method < 0 ? 0 : 1u << (unsigned)method;
-    out->allowed = 0;
-    out->visits = 0;
+brrt_status brrt_matcher_try(const brrt_matcher *matcher, int method, const char *path, size_t len, brrt_match *out) {
+    if (len < 8 || len > UINT32_MAX - 2 || path[0] != '/') {
+        return BRRT_NO_SPACE;
+    }
     out->high = 0;
     out->base = path;
+    if (match_whole(matcher, method, path, len, out)) {
+        return BRRT_OK;
+    }
+    return descend(matcher, method, path, len, out);
+}
+
+brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len, const char *query,
+                               size_t query_len, char *scratch, size_t scratch_len, brrt_match *out) {
+    out->allowed = 0;
+    out->visits = 0;
+    brrt_status status = brrt_matcher_try(matcher, method, path, len, out);
+    if (status != BRRT_NO_SPACE) {
+        return status;
+    }
     if (len == 0 || len > UINT32_MAX - 2 || path[0] != '/') {
         return BRRT_NO_MATCH;
     }
-    int found = descend(matcher, bit, path, len, out);
-    if (found == BRRT_OK) {
-        return BRRT_OK;
-    }
-    if (found == BRRT_NO_MATCH && !(matcher->options & BRRT_SLASH_IGNORE)) {
-        return BRRT_NO_MATCH;
-    }
-    return match_slowly(matcher, bit, path, len, query, query_len, scratch, scratch_len, out);
+    asked ask = {method, bit_of(method), query, query_len};
+    out->high = 0;
+    out->base = path;
+    return match_slowly(matcher, &ask, path, len, scratch, scratch_len, out);
 }
 
 int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len) {

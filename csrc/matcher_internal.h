@@ -21,13 +21,20 @@ typedef struct brrt_node {
     uint32_t mixed;       /* first of mixed_count entries in `mixed` */
     uint32_t mixed_count;
     uint32_t methods;     /* bit set of the methods of routes that end here */
-    uint32_t entry;       /* the entry itself when there is one method, else the index in `entries` of the first: they
-                             follow in the order of method numbers */
+    uint32_t entry;       /* what to add to the number of one of these methods for its index in `entries` */
     uint32_t unused[3];
 } brrt_node;
 
 #define BRRT_NO_LITERALS UINT32_MAX
 #define BRRT_ONE_LITERAL 0u
+
+/* A template without expressions and the node where it ends; a hash says a pair of them, one after the other. */
+typedef struct brrt_whole {
+    uint32_t tag; /* the low half of the hash */
+    uint32_t len;
+    uint32_t text;
+    uint32_t node; /* 0: empty */
+} brrt_whole;
 
 /* literal {capture} literal {capture} ... literal; `pieces` = captures + 1 literals, which may be empty. */
 typedef struct brrt_mixed {
@@ -64,6 +71,7 @@ struct brrt_matcher {
     const brrt_node *nodes;
     const uint32_t *slots; /* of the hash tables: children, 0 is an empty slot */
     const uint32_t *entries;
+    const brrt_whole *wholes;
     const brrt_mixed *mixed;
     const brrt_span *spans;
     const brrt_choice *choices;
@@ -72,6 +80,7 @@ struct brrt_matcher {
     const char *text;
     uint32_t node_count;
     uint32_t method_count;
+    uint32_t wholes_shift; /* 64 - log2 of the pairs in `wholes` */
     uint32_t max_segments;
     uint32_t options;
     size_t bytes;
@@ -111,6 +120,11 @@ static inline uint64_t brrt_hash(uint64_t key, uint64_t tail, const char *s, siz
         hash = ((hash ^ (hash >> 29)) + tail) * BRRT_HASH_MUL;
     }
     return hash;
+}
+
+/* Hash of a path of eight bytes or more by its length and its last eight bytes: what comes before is more often alike. */
+static inline uint64_t brrt_whole_hash(const char *path, size_t len) {
+    return (brrt_load64(path + len - 8) ^ len) * BRRT_HASH_MUL;
 }
 
 /* Whether two literals of the same length and words, which say all up to sixteen bytes, are the same. */

@@ -78,6 +78,8 @@ cdef extern from "brrt_matcher.h" nogil:
         brrt_span captures[32]
     int brrt_matcher_method(const brrt_matcher *matcher, const char *method, size_t len)
     const char *brrt_matcher_method_name(const brrt_matcher *matcher, int id, size_t *len)
+    brrt_status brrt_matcher_try(const brrt_matcher *matcher, int method, const char *path, size_t len,
+                                 brrt_match *out)
     brrt_status brrt_matcher_match(const brrt_matcher *matcher, int method, const char *path, size_t len,
                                    const char *query, size_t query_len, char *scratch, size_t scratch_len,
                                    brrt_match *out)

@@ -22,6 +22,7 @@ from brrtrouter.core.csrc cimport (
     BRRT_BAD_ESCAPE,
     BRRT_BAD_UTF8,
     BRRT_NOMEM,
+    BRRT_NO_MATCH,
     BRRT_NO_METHOD,
     BRRT_NO_SPACE,
     BRRT_OK,
@@ -38,6 +39,7 @@ from brrtrouter.core.csrc cimport (
     brrt_matcher_method,
     brrt_matcher_method_name,
     brrt_matcher_nodes,
+    brrt_matcher_try,
     brrt_status,
     brrt_status_text,
     brrt_template,
@@ -56,12 +58,35 @@ cdef extern from *:
     #define brrt_ascii_data(o) ((char *)((PyASCIIObject *)(o) + 1))
     static inline PyObject *brrt_new_ascii(const char *s, Py_ssize_t len) {
         PyObject *text = PyUnicode_New(len, 127);
-        if (text != NULL) memcpy(brrt_ascii_data(text), s, (size_t)len);
+        if (text == NULL) return NULL;
+        char *out = brrt_ascii_data(text);
+        if (len >= 8 && len <= 16) {
+            /* The usual length, without a call. */
+            memcpy(out, s, 8);
+            memcpy(out + len - 8, s + len - 8, 8);
+        } else {
+            memcpy(out, s, (size_t)len);
+        }
         return text;
     }
-    /* (value, {name: capture, ...}); steals nothing. */
+    /* (value, captures); steals the captures. */
+    static inline PyObject *brrt_with_captures(PyObject *value, PyObject *captures) {
+        PyObject *out = PyTuple_New(2);
+        if (out == NULL) {
+            Py_DECREF(captures);
+            return NULL;
+        }
+        Py_INCREF(value);
+        PyTuple_SET_ITEM(out, 0, value);
+        PyTuple_SET_ITEM(out, 1, captures);
+        return out;
+    }
+
+    /* (value, {name: capture, ...}) */
     static inline PyObject *brrt_result(PyObject *value, PyObject *names, const brrt_match *found) {
-        PyObject *captures = PyDict_New(), *out;
+        PyObject *captures;
+        __builtin_prefetch(value, 1);
+        captures = PyDict_New();
         if (captures == NULL) return NULL;
         for (uint32_t i = 0; i < found->count; i++) {
             const char *s = found->base + found->captures[i].off;
@@ -74,14 +99,36 @@ cdef extern from *:
             }
             Py_DECREF(text);
         }
-        out = PyTuple_New(2);
-        if (out == NULL) {
-            Py_DECREF(captures);
-            return NULL;
+        return brrt_with_captures(value, captures);
+    }
+
+    /* (value, {}): the last one, in `spare`, when nobody refers to it nor to its dict any more, as `zip` does it.  Nobody
+     * can tell, and a path without captures costs no memory. */
+    static inline PyObject *brrt_literal_result(PyObject *value, PyObject *spare) {
+        PyObject *out, *captures;
+    #ifndef Py_GIL_DISABLED
+        out = PyList_GET_ITEM(spare, 0);
+        if (Py_REFCNT(out) == 1 && PyTuple_CheckExact(out)) {
+            captures = PyTuple_GET_ITEM(out, 1);
+            if (Py_REFCNT(captures) == 1 && PyDict_GET_SIZE(captures) == 0) {
+                PyObject *old = PyTuple_GET_ITEM(out, 0);
+                Py_INCREF(out);
+                Py_INCREF(value);
+                PyTuple_SET_ITEM(out, 0, value);
+                Py_DECREF(old);
+                /* A garbage collection that saw only atoms in it has stopped looking at it. */
+                if (!PyObject_GC_IsTracked(out)) PyObject_GC_Track(out);
+                return out;
+            }
         }
-        Py_INCREF(value);
-        PyTuple_SET_ITEM(out, 0, value);
-        PyTuple_SET_ITEM(out, 1, captures);
+    #endif
+        captures = PyDict_New();
+        if (captures == NULL) return NULL;
+        out = brrt_with_captures(value, captures);
+        if (out != NULL) {
+            Py_INCREF(out);
+            PyList_SetItem(spare, 0, out); /* cannot fail: it has one item */
+        }
         return out;
     }
     """
@@ -91,7 +138,8 @@ cdef extern from *:
     bint brrt_is_compact_ascii(object text)
     const char *brrt_ascii_data(object text)
     str brrt_new_ascii(const char *s, Py_ssize_t length)
-    tuple brrt_result(object value, object names, const brrt_match *found)
+    tuple brrt_result(PyObject *value, PyObject *names, const brrt_match *found)
+    tuple brrt_literal_result(PyObject *value, object spare)
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 
@@ -144,6 +192,7 @@ cdef class Matcher:
         self.options = (BRRT_AUTO_HEAD if auto_head else 0) | (BRRT_SLASH_IGNORE if trailing_slash == "ignore" else 0)
         self.auto_options = auto_options
         self.pending = []
+        self.spare = [None]
         self.builder = brrt_builder_new()
         if self.builder == NULL:
             raise MemoryError
@@ -155,6 +204,7 @@ cdef class Matcher:
     def __dealloc__(self):
         brrt_builder_free(self.builder)
         brrt_matcher_free(self.frozen)
+        PyMem_Free(self.records)
 
     def add(self, str method not None, str template not None, value):
         """Add one route.
@@ -206,7 +256,9 @@ cdef class Matcher:
         self.builder = NULL
         self.routes_ = tuple([entry[:3] for entry in self.pending])
         self.values_ = tuple([entry[2] for entry in self.pending])
-        self.names_ = tuple([entry[3] for entry in self.pending])
+        shared = {}
+        self.names_ = tuple([shared.setdefault(entry[3], entry[3]) for entry in self.pending])
+        self.fill_records()
         self.pending = None
         methods = []
         while True:
@@ -218,6 +270,17 @@ cdef class Matcher:
         self.method_count = <int>len(methods)
         for i in range(self.method_count):
             self.method_objects[i] = <PyObject *>PyTuple_GET_ITEM(self.methods_, i)
+
+    cdef int fill_records(self) except -1:
+        cdef Py_ssize_t i
+        cdef brrt_record *records = <brrt_record *>PyMem_Malloc(len(self.values_) * sizeof(brrt_record))
+        if records == NULL:
+            raise MemoryError
+        self.records = records
+        for i in range(len(self.values_)):
+            records[i].value = <PyObject *>PyTuple_GET_ITEM(self.values_, i)
+            records[i].names = <PyObject *>PyTuple_GET_ITEM(self.names_, i)
+        return 0
 
     @cython.final
     cdef inline int method_id(self, object method) except -2:
@@ -259,11 +322,6 @@ cdef class Matcher:
         `query` the raw query, needed only for templates with `?name=value` predicates.  Captures are decoded once.
         Raises PathError for a bad percent escape or bytes that are not UTF-8, RouteError before freeze().
         """
-        cdef const char *data = NULL
-        cdef const char *query_data = NULL
-        cdef Py_ssize_t length = 0, query_length = 0
-        cdef char scratch[STACK_SCRATCH]
-        cdef char *heap = NULL
         cdef brrt_match found
         cdef brrt_status status
         cdef int method_number
@@ -271,32 +329,43 @@ cdef class Matcher:
             raise RouteError("match() before freeze()")
         method_number = self.method_id(method)
         if brrt_is_plain_str(path):
-            data = brrt_ascii_data(path)
-            length = brrt_ascii_length(path)
-        else:
-            text_of(path, "path", &data, &length)
-        if query is not None:
-            text_of(query, "query", &query_data, &query_length)
-        status = brrt_matcher_match(self.frozen, method_number, data, length, query_data, query_length, scratch,
-                                    STACK_SCRATCH, &found)
-        if status == BRRT_OK:
-            return self.result(&found)
-        if status != BRRT_NO_SPACE:
-            return check(status, path)
-        heap = <char *>PyMem_Malloc(length)
-        if heap == NULL:
-            raise MemoryError
-        try:
-            status = brrt_matcher_match(self.frozen, method_number, data, length, query_data, query_length, heap,
-                                        length, &found)
-            return self.result(&found) if status == BRRT_OK else check(status, path)
-        finally:
-            PyMem_Free(heap)
+            status = brrt_matcher_try(self.frozen, method_number, brrt_ascii_data(path), brrt_ascii_length(path),
+                                      &found)
+            if status == BRRT_OK:
+                if found.count == 0:
+                    return brrt_literal_result(self.records[found.route].value, self.spare)
+                return brrt_result(self.records[found.route].value, self.records[found.route].names, &found)
+            if status == BRRT_NO_MATCH and (query is None or brrt_is_str(query)):
+                return None
+        return self.match_any(method_number, path, query)
 
     @cython.final
-    cdef inline tuple result(self, brrt_match *found):
-        return brrt_result(<object>PyTuple_GET_ITEM(self.values_, found.route),
-                           <object>PyTuple_GET_ITEM(self.names_, found.route), found)
+    cdef object match_any(self, int method, path, query):
+        """`match` for every kind of path."""
+        cdef const char *data = NULL
+        cdef const char *query_data = NULL
+        cdef Py_ssize_t length = 0, query_length = 0
+        cdef char scratch[STACK_SCRATCH]
+        cdef char *heap = NULL
+        cdef brrt_match found
+        cdef brrt_status status
+        text_of(path, "path", &data, &length)
+        if query is not None:
+            text_of(query, "query", &query_data, &query_length)
+        status = brrt_matcher_match(self.frozen, method, data, length, query_data, query_length, scratch,
+                                    STACK_SCRATCH, &found)
+        try:
+            if status == BRRT_NO_SPACE:
+                heap = <char *>PyMem_Malloc(length)
+                if heap == NULL:
+                    raise MemoryError
+                status = brrt_matcher_match(self.frozen, method, data, length, query_data, query_length, heap, length,
+                                            &found)
+            if status == BRRT_OK:
+                return brrt_result(self.records[found.route].value, self.records[found.route].names, &found)
+            return check(status, path)
+        finally:
+            PyMem_Free(heap)
 
     def allowed(self, path, query=None):
         """The methods that the path has, over all templates that match it; empty when the path is unknown.
@@ -351,7 +420,7 @@ cdef class Matcher:
         }
 
     def visits(self, str method not None, path):
-        """How many trie nodes a match of this request looks at: the bound of its time, for tests and reports."""
+        """How many trie nodes a match of this request looks at at most, which bounds its time; for tests and reports."""
         cdef const char *data = NULL
         cdef Py_ssize_t length = 0
         cdef brrt_match found
@@ -361,7 +430,8 @@ cdef class Matcher:
         scratch = bytearray(length)
         check(brrt_matcher_match(self.frozen, self.method_id(method), data, length, NULL, 0, scratch, length, &found),
               path)
-        return found.visits
+        # The first pass looks at the root and at one node for each segment, none of them twice.
+        return found.visits or min(data[:length].count(b"/") + 1, brrt_matcher_nodes(self.frozen))
 
     def __len__(self):
         return len(self.routes_) if self.frozen != NULL else len(self.pending)
