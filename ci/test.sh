@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that must hold before a change lands: style, types, and all tests (the C ones with sanitizers).
 . "$(dirname "$0")/env.sh"
-install "[test]"
+install "[test,frameworks]"
 
 ci/fetch_docs_ui.sh --check
 ruff check .
