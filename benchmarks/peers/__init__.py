@@ -1,0 +1,1 @@
+"""Routers of other projects beside the one of this project: `python -m benchmarks.peers`."""
