@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from brrtrouter.config import Config, api_key_variable, load_config
-from brrtrouter.core.arguments import ArgumentParser
+from brrtrouter.config import Config, load_config
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.request import Request
-from brrtrouter.core.response import Response, problem_response
-from brrtrouter.core.service import Body, Mode, Operation, Service
+from brrtrouter.core.service import Mode, Operation, Service
 from brrtrouter.dispatch import builtin
 from brrtrouter.dispatch.echo import echo
 from brrtrouter.dispatch.kinds import mode_of, never_blocks
 from brrtrouter.dispatch.missing import not_implemented
+from brrtrouter.dispatch.mock import Mock, MockRefusals
 from brrtrouter.dispatch.pool import Pool
 from brrtrouter.dispatch.registry import Handler, Registry
-from brrtrouter.errors import ConfigError, HandlerError, Issue, RouteError, SpecError
-from brrtrouter.policy.middleware import applies_to, check_middleware, fold, fold_everything, wraps_everything
+from brrtrouter.errors import ConfigError, HandlerError, SpecError
+from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
+from brrtrouter.outgoing.links import LinkHeader, Links, ResolvedLink, has_links
+from brrtrouter.outgoing.receive import Receiver, mount, verifying
+from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wraps_everything
+from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
 from brrtrouter.policy.security import (
     ApiKeyProvider,
     Bound,
@@ -35,7 +37,19 @@ from brrtrouter.policy.security import (
 )
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
-from brrtrouter.spec.schema import Schema
+from brrtrouter.wiring import (
+    NETWORK,
+    add_route,
+    around_all,
+    configured,
+    core_operation,
+    example_book,
+    how_to_configure,
+    log_error,
+    request_schemas,
+    schema_options,
+    security_text,
+)
 
 if TYPE_CHECKING:
     from brrtrouter.server.handle import Server
@@ -65,8 +79,13 @@ class App:
     methods, or a mapping from names.  config: a path to a YAML file, a mapping, or a Config.  middleware: see
     `brrtrouter.policy.middleware`.  security: providers by the name of their scheme, see `brrtrouter.policy.security`.
     echo: operations without a handler are answered by the echo handler, and a credential that no provider verifies
-    must only be present.  base_path: instead of the one that `servers` gives.  strict: warnings about the document are
-    errors.
+    must only be present.  mock: they are answered as the document says, from its examples and schemas, with the same
+    presence check; seed: what made values depend on.  base_path: instead of the one that `servers` gives.  strict:
+    warnings about the document are errors.
+
+    response_validation: "off", "log" or "enforce", instead of the setting `validation.responses`.
+    webhooks: where webhooks of the document are received, by their names: a path, or a Receiver with a secret.
+    documents: what stands at the addresses that the document refers to, for those that are not to be fetched.
 
     Raises SpecError, HandlerError and ConfigError for what is wrong with each.
     """
@@ -80,18 +99,42 @@ class App:
         middleware: Iterable[object] = (),
         security: Mapping[str, SecurityProvider] | None = None,
         echo: bool = False,
+        mock: bool = False,
+        seed: int = 0,
         base_path: str | None = None,
         strict: bool = False,
+        response_validation: str | None = None,
+        documents: Mapping[str, Source] | None = None,
+        webhooks: Mapping[str, str | Receiver] | None = None,
     ) -> None:
-        self.config = load_config(config)
-        self.specification = load(spec, strict=strict, base_path=base_path)
+        self.config = configured(load_config(config), response_validation)
+        options = schema_options(self.config)
+        loading = self.config.loading
+        self.specification = load(
+            spec,
+            strict=strict,
+            base_path=base_path,
+            allow_outside=loading.outside,
+            allow_network=NETWORK[loading.network],
+            documents=documents,
+            cache=loading.cache or None,
+            options=options,
+        )
+        self.specification, self._signers = mount(self.specification, webhooks or {}, self.config.outgoing)
+        self.outgoing = Outgoing(self.specification, self.config)
+        self._links = Links(self.specification.operations, self.config.outgoing.base_url)
         self.registry = Registry(handlers)
+        if echo and mock:
+            raise ConfigError("an app can echo or mock, not both")
         self.echo = echo
+        self.mock = mock
+        self._book = example_book(seed) if mock else None
         self._middleware = list(middleware)
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
         self._pool = Pool(self.config.limits.handler_threads, self.config.limits.handler_queue)
+        self.readiness = builtin.Readiness()
         self._service: Service | None = None
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
@@ -136,6 +179,26 @@ class App:
         if self._service is not None:
             raise ConfigError(f"{what} cannot be added after the app has started")
 
+    # -- what is sent, and where answers lead
+
+    @property
+    def callbacks(self) -> Mapping[str, CallbackSender]:
+        """The callbacks of the document by name: `await app.callbacks["onEvent"].send(request, body)`."""
+        return self.outgoing.callbacks
+
+    @property
+    def webhooks(self) -> Mapping[str, WebhookSender]:
+        """The webhooks of the document by name: `await app.webhooks["newPet"].send(url, body)`."""
+        return self.outgoing.webhooks
+
+    def link(self, name: str, request: Request, response: Any) -> ResolvedLink:
+        """One link of an answer, a Response or what a handler returns.  Raises OutgoingError when it leads nowhere."""
+        return self._links.resolve(name, request, response)
+
+    def links(self, request: Request, response: Any) -> dict[str, ResolvedLink]:
+        """The links of an answer that can be resolved, by name."""
+        return self._links.resolve_all(request, response)
+
     # -- compilation
 
     @property
@@ -177,9 +240,13 @@ class App:
             listener(service)
 
     def _compile(self) -> Service:
-        endpoints = list(builtin.endpoints(self.config.endpoints, self.specification))
+        endpoints = list(builtin.endpoints(self.config.endpoints, self.specification, self.readiness))
         declared = self._visible({endpoint.path for endpoint in endpoints})
         matcher = self._matcher(endpoints, declared)
+        validation = self.config.validation
+        self._checks = ResponseChecks(
+            declared, validation.responses, problems=validation.problems, limit=self.config.limits.errors
+        )
         self._check_schemas(declared)
         checks = self._security_checks(declared)
         operations = [
@@ -191,8 +258,10 @@ class App:
             call, mode, route = self._chain(operation)
             self._routes.append(route)
             check, check_mode = checks.get(operation.security, (None, Mode.SYNC))
+            if operation.pointer in self._signers:
+                check = verifying(self._signers[operation.pointer], check, check_mode)
             names = matcher.capture_names(index)
-            operations.append(_operation(operation, names, self.config, call, mode, check, check_mode))
+            operations.append(core_operation(operation, names, self.config, call, mode, check, check_mode))
         return self._assemble(matcher, operations)
 
     def _visible(self, endpoints: set[str]) -> list[model.Operation]:
@@ -205,15 +274,21 @@ class App:
     def _assemble(self, matcher: Matcher, operations: Iterable[Operation]) -> Service:
         operations = tuple(operations)
         outer = [layer for layer in self._middleware if wraps_everything(layer)]
-        around, around_mode = _around(outer, operations)
+        if self._checks.problems and len(self._checks):
+            outer.append(RefusalCheck(self._checks))
+        if self._book is not None:
+            # Innermost, so that everything further out sees the answer that goes out.
+            outer.append(MockRefusals(lambda handler: self.registry.find(handler) is None, self._book))
+        around, around_mode = around_all(outer, operations)
         return Service(
             matcher,
             operations,
             self.config.limits,
             auto_options=self.config.routing.auto_options,
+            first_fault=self.config.validation.errors == "first",
             around=around,
             around_mode=around_mode,
-            log_error=_log_error,
+            log_error=log_error,
         )
 
     def _matcher(self, endpoints: list[builtin.Endpoint], declared: list[model.Operation]) -> Matcher:
@@ -226,16 +301,17 @@ class App:
             if paths.count(path) > 1:
                 raise ConfigError(f"two built-in endpoints have the path {path}")
             matcher.add("GET", path, len(matcher))
-        issues = [issue for operation in declared if (issue := _add_route(matcher, operation)) is not None]
+        issues = [issue for operation in declared if (issue := add_route(matcher, operation)) is not None]
         if issues:
             raise SpecError(self.specification.source, issues)
         matcher.freeze()
         return matcher
 
     def _check_schemas(self, operations: list[model.Operation]) -> None:
-        """Compile what requests are validated by: a schema that cannot be used is found now, not by a request."""
-        schemas = dict.fromkeys(schema for operation in operations for schema in _request_schemas(operation))
-        issues = [issue for schema in schemas if (issue := schema.compile_issue()) is not None]
+        """Compile what is validated by: a schema that cannot be used is found now, not by a request."""
+        schemas = dict.fromkeys(schema for operation in operations for schema in request_schemas(operation))
+        schemas |= dict.fromkeys(self._checks.schemas())
+        issues = self._checks.issues + [found for schema in schemas if (found := schema.compile_issue()) is not None]
         if issues:
             raise SpecError(self.specification.source, issues)
 
@@ -246,6 +322,8 @@ class App:
             function, reason = found
         elif self.echo:
             function, reason = echo, "echo: no handler is registered"
+        elif self._book is not None:
+            function, reason = Mock(operation, self._book), "mock: no handler is registered"
         else:
             function, reason = not_implemented, "missing: answered with 501"
         call, mode = function, mode_of(function)
@@ -255,14 +333,21 @@ class App:
         elif mode is Mode.SYNC and never_blocks(function):
             kind = "stream"
         elif mode is Mode.SYNC:
+            if operation.stream_body and found is not None:
+                text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
+                raise HandlerError(f"the handler {operation.handler!r}: {text}")
             call, mode = self._pool.wrap(function), Mode.TASK
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
+        if function not in (echo, not_implemented):  # which answer without knowing what is described
+            if self.config.outgoing.link_header and has_links(operation):
+                layers.insert(0, LinkHeader(self._links))
+            layers = self._checks.layers(operation) + layers
         call, mode = fold(call, mode, layers)
         return (
             call,
             mode,
             Route(
-                operation.method, operation.path, operation.handler, reason, _security_text(operation), kind, operation
+                operation.method, operation.path, operation.handler, reason, security_text(operation), kind, operation
             ),
         )
 
@@ -289,7 +374,7 @@ class App:
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
         found = {name: self._provider(schemes[name]) for name in names}
         providers = {name: provider for name, provider in found.items() if provider is not None}
-        missing = [_how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
+        missing = [how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
             raise ConfigError("; ".join(sorted(missing)))
         return {
@@ -316,7 +401,7 @@ class App:
         key = self.config.api_key(scheme.name) if scheme.type == "apiKey" else None
         if key is not None:
             return ApiKeyProvider(key)
-        return PresenceProvider() if self.echo else None
+        return PresenceProvider() if self.echo or self.mock else None
 
     # -- running
 
@@ -327,114 +412,16 @@ class App:
         return server
 
     def run(self, host: str = "127.0.0.1", port: int = 8080, workers: int = 1) -> None:
-        """Serve in this thread until SIGTERM or SIGINT, then drain.  ConfigError when `workers` is not 1."""
-        if workers != 1:
-            raise ConfigError(f"workers={workers}: this version serves from one process")
-        import_module("brrtrouter.server.handle").Server(self, host, port).run()
+        """Serve until SIGTERM or SIGINT, then drain: in this thread, or in so many processes with `workers` over 1.
+
+        Workers are forks of this process with this app, a reload included; `brrtrouter serve module:app --workers`
+        makes it anew from changed files.  Raises ServerError, for what the workers could not do too.
+        """
+        if workers == 1:
+            import_module("brrtrouter.server.handle").Server(self, host, port).run()
+        else:
+            import_module("brrtrouter.server.supervisor").run_app(self, host, port, workers)
 
     def close(self) -> None:
         """Let the threads of the handler pool end."""
         self._pool.close()
-
-
-def _add_route(matcher: Matcher, operation: model.Operation) -> Issue | None:
-    try:
-        matcher.add(operation.method, operation.path, len(matcher))
-    except RouteError as error:
-        return Issue("IllegalPathTemplate", operation.pointer, str(error))
-    return None
-
-
-def _operation(
-    operation: model.Operation,
-    names: tuple[str, ...],
-    config: Config,
-    call: Callable[[Request], Any],
-    mode: Mode,
-    check: Callable[[Request], Any] | None,
-    check_mode: Mode,
-) -> Operation:
-    body = None
-    if operation.request_body is not None:
-        content = [(media.essence, media.schema) for media in operation.request_body.content]
-        body = Body(operation.request_body.required, content)
-    return Operation(
-        method=operation.method,
-        path=operation.path,
-        handler=operation.handler,
-        call=call,
-        mode=mode,
-        model=operation,
-        parser=ArgumentParser(operation.parameters, names, config.limits.query_parameters),
-        body=body,
-        security=check,
-        security_mode=check_mode,
-        success_status=operation.success_status,
-        media_types=_media_types(operation),
-    )
-
-
-def _request_schemas(operation: model.Operation) -> Iterator[Schema]:
-    media = operation.request_body.content if operation.request_body is not None else ()
-    schemas = [parameter.schema for parameter in operation.parameters] + [each.schema for each in media]
-    yield from (schema for schema in schemas if schema is not None)
-
-
-def _media_types(operation: model.Operation) -> dict[int, str | None]:
-    """What a plain result is sent as: the declared media type when it is not the usual JSON and not a range."""
-    return _by_status(tuple((response.status, _media_type(response)) for response in operation.responses))
-
-
-def _media_type(response: model.Response) -> str | None:
-    names = [media.essence for media in response.content if "*" not in media.essence]
-    return None if not names or "application/json" in names else names[0]
-
-
-@lru_cache
-def _by_status(declared: tuple[tuple[str, str | None], ...]) -> dict[int, str | None]:
-    """The more exact key wins (OpenAPI 3.1 section 4.8.16).  Operations that declare the same share one table."""
-    found: dict[int, str | None] = {}
-    for status, name in sorted(declared, key=lambda entry: len(_statuses(entry[0])), reverse=True):
-        found.update(dict.fromkeys(_statuses(status), name))
-    return found if any(found.values()) else {}
-
-
-def _statuses(declared: str) -> range:
-    """The statuses that a key of Responses stands for: "404", "4XX", or "default"."""
-    if declared.isdigit():
-        return range(int(declared), int(declared) + 1)
-    return range(int(declared[0]) * 100, int(declared[0]) * 100 + 100) if declared[:1].isdigit() else range(200, 600)
-
-
-def _around(
-    layers: list[object], operations: Iterable[Operation]
-) -> tuple[Callable[[Callable[[Request], Any]], Callable[[Request], Any]] | None, Mode]:
-    """What wraps the whole walk.  When anything inside may suspend, all of it runs as a coroutine."""
-    if not layers:
-        return None, Mode.SYNC
-    inner = Mode.TASK if any(operation.suspends for operation in operations) else Mode.SYNC
-    _, mode = fold_everything(lambda request: None, inner, layers, _internal_error)
-    return (lambda walk: fold_everything(walk, inner, layers, _internal_error)[0]), mode
-
-
-def _security_text(operation: model.Operation) -> str:
-    return " | ".join(" & ".join(need.scheme for need in each) or "anonymous" for each in operation.security)
-
-
-def _how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
-    where = f"security scheme {scheme.name!r} ({scheme.type}) of {source} has no provider"
-    if scheme.type == "apiKey":
-        variable = api_key_variable(scheme.name)
-        return f"{where}: set security.api_keys.{scheme.name}.key in the configuration, or {variable}"
-    return f"{where}: pass one as App(security={{{scheme.name!r}: provider}})"
-
-
-def _internal_error(request: Request) -> Response:
-    """The answer for an exception that is being handled."""
-    _log_error(request)
-    detail = "the server failed to answer this request"
-    return problem_response("internal-error", detail, extra={"request_id": request.id})
-
-
-def _log_error(request: Request) -> None:
-    logger.exception("request %s: %s %s failed", request.id, request.method, request.path)

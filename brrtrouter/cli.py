@@ -1,4 +1,4 @@
-"""The command line: `brrtrouter serve` and `brrtrouter routes`.
+"""The command line: `brrtrouter serve`, `brrtrouter routes` and `brrtrouter lint`.
 
 What a user can cause ends as one line on standard error and exit code 2; findings about a document are listed below it.
 Nothing that a user can cause prints a traceback.
@@ -7,6 +7,7 @@ Nothing that a user can cause prints a traceback.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import json
 import logging
@@ -21,10 +22,11 @@ from brrtrouter.errors import BrrtError, Issue
 
 # Warnings of one kind beyond this number are counted, not listed.
 LISTED_WARNINGS = 3
+UNIX_MODE = 0o660
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, or 2 for what the user can mend."""
+    """Entry point; returns the exit code: 0, 1 for findings of `lint`, or 2 for what the user can mend."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments) or 0)
@@ -51,11 +53,10 @@ def _parser() -> argparse.ArgumentParser:
         "serve",
         help="serve a document, or an App object",
         description="Serve an OpenAPI document, or an App given as module:name. Without --handlers every operation is "
-        "answered by the echo handler.",
+        "answered by the echo handler; with --mock, as the document says.",
     )
     _common(serve)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    serve.add_argument("--port", type=_port, default=8080, help="port, 0 for a free one (default: %(default)s)")
+    _listening(serve)
     serve.add_argument(
         "--log-level",
         default="info",
@@ -67,17 +68,79 @@ def _parser() -> argparse.ArgumentParser:
     _common(routes)
     routes.add_argument("--format", choices=["text", "json"], default="text", help="output (default: %(default)s)")
     routes.set_defaults(run=_routes)
+    _add_lint(commands)
     return parser
+
+
+def _listening(serve: argparse.ArgumentParser) -> None:
+    """Where `serve` listens, with how many processes, and with which certificate."""
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    where = serve.add_mutually_exclusive_group()
+    where.add_argument("--port", type=_port, default=8080, help="port, 0 for a free one (default: %(default)s)")
+    where.add_argument("--uds", metavar="PATH", help="listen on a unix socket")
+    where.add_argument("--fd", type=_number, metavar="N", help="listen with an open socket, by its descriptor")
+    serve.add_argument(
+        "--uds-mode", type=_mode, default=UNIX_MODE, metavar="MODE", help="who may connect to it (default: 660)"
+    )
+    serve.add_argument(
+        "--workers", type=_number, metavar="N", help="processes under a supervisor; without it this process serves"
+    )
+    serve.add_argument(
+        "--tls-cert", metavar="FILE", help="certificate and what leads to its authority (PEM): serve https"
+    )
+    serve.add_argument("--tls-key", metavar="FILE", help="its key, when that is in another file")
+    serve.add_argument("--tls-ca", metavar="FILE", help="ask clients for certificates of these authorities (PEM)")
+
+
+def _add_lint(commands: Any) -> None:
+    lint = commands.add_parser(
+        "lint",
+        help="judge a document: what breaks the specification, and what is hardly meant",
+        description="Judge an OpenAPI document. Exit code 0: nothing to complain about; 1: findings of the severity "
+        "of --fail-on or above; 2: the document cannot be read.",
+    )
+    lint.add_argument("spec", metavar="SPEC", help="OpenAPI document (YAML or JSON)")
+    lint.add_argument(
+        "--fail-on",
+        default="error",
+        choices=["error", "warning", "info", "never"],
+        help="the least severity that makes the exit code 1 (default: %(default)s)",
+    )
+    lint.add_argument(
+        "--format", default="text", choices=["text", "json", "github", "sarif"], help="output (default: %(default)s)"
+    )
+    lint.add_argument("--ignore", metavar="RULE", action="append", default=[], help="leave out a rule; may be repeated")
+    _loading(lint)
+    lint.set_defaults(run=_lint)
+
+
+def _loading(parser: argparse.ArgumentParser) -> None:
+    """How a document is read, for every command that reads one."""
+    parser.add_argument("--base-path", metavar="PATH", help="in place of the path of `servers` in the document")
+    parser.add_argument("--cache", metavar="DIR", help="keep parsed documents in this folder, for a faster start")
+    parser.add_argument(
+        "--allow-network",
+        choices=["https", "http"],
+        help="fetch the documents that $ref names by an address, by https only, or by http too",
+    )
+    parser.add_argument(
+        "--allow-outside", action="store_true", help="let $ref reach files outside the document's folder"
+    )
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", help="OpenAPI document (YAML or JSON), or module:name of an App")
     parser.add_argument("--handlers", metavar="MODULE", help="module, or path to a .py file, with the handlers")
     parser.add_argument("--config", metavar="FILE", help="configuration file (YAML)")
-    parser.add_argument("--base-path", metavar="PATH", help="in place of the path of `servers` in the document")
+    _loading(parser)
     parser.add_argument("--strict", action="store_true", help="treat warnings about the document as errors")
     parser.add_argument("--test-api-key", metavar="KEY", help="key of every apiKey scheme that has none, for trials")
-    parser.add_argument("--echo", action="store_true", help="answer operations without a handler by the echo handler")
+    stand_in = parser.add_mutually_exclusive_group()
+    stand_in.add_argument("--echo", action="store_true", help="answer operations without a handler by the echo handler")
+    stand_in.add_argument(
+        "--mock", action="store_true", help="answer operations without a handler from examples and schemas"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="with --mock: another N makes other values")
     parser.add_argument(
         "-v",
         "--verbose",
@@ -92,19 +155,42 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) > 2**31 - 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return int(text)
+
+
+def _mode(text: str) -> int:
+    if not text or not set(text) <= set("01234567") or int(text, 8) > 0o777:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mode from 0 to 777, in octal digits")
+    return int(text, 8)
+
+
+def _configuration(arguments: argparse.Namespace) -> Any:
+    """The settings that the arguments lead to."""
+    from brrtrouter.config import load_config
+
+    given = {"BRRTR_API_KEY": arguments.test_api_key} if arguments.test_api_key else {}
+    given |= {"BRRTR_LOADING__CACHE": json.dumps(arguments.cache)} if arguments.cache else {}
+    given |= {"BRRTR_LOADING__NETWORK": arguments.allow_network} if arguments.allow_network else {}
+    given |= {"BRRTR_LOADING__OUTSIDE": "true"} if arguments.allow_outside else {}
+    return load_config(arguments.config, {**os.environ, **given})
+
+
 def _app(arguments: argparse.Namespace) -> Any:
     """The application that the arguments describe."""
     if _names_object(arguments.spec):
         return _import_app(arguments)
     from brrtrouter.app import App
-    from brrtrouter.config import load_config
 
-    given = {"BRRTR_API_KEY": arguments.test_api_key} if arguments.test_api_key else {}
     return App(
-        Path(arguments.spec),
+        arguments.spec if "://" in arguments.spec else Path(arguments.spec),
         handlers=arguments.handlers,
-        config=load_config(arguments.config, {**os.environ, **given}),
-        echo=arguments.echo or arguments.handlers is None,
+        config=_configuration(arguments),
+        echo=arguments.echo or (arguments.handlers is None and not arguments.mock),
+        mock=arguments.mock,
+        seed=arguments.seed,
         base_path=arguments.base_path,
         strict=arguments.strict,
     )
@@ -120,7 +206,8 @@ def _import_app(arguments: argparse.Namespace) -> Any:
     from brrtrouter.app import App
     from brrtrouter.dispatch.registry import import_module
 
-    for option in ("handlers", "config", "base_path", "strict", "test_api_key", "echo"):
+    own = ("handlers", "config", "base_path", "strict", "test_api_key", "echo", "mock", "seed")
+    for option in (*own, "cache", "allow_network", "allow_outside"):
         if getattr(arguments, option):
             flag = "--" + option.replace("_", "-")
             raise BrrtError(f"{flag} goes with a document; {arguments.spec} is an App that has its own")
@@ -136,17 +223,72 @@ def _serve(arguments: argparse.Namespace) -> None:
     logging.basicConfig(
         level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    if arguments.workers is not None:
+        _supervise(arguments)
+        return
     app = _app(arguments)
-    server = importlib.import_module("brrtrouter.server.handle").Server(app, arguments.host, arguments.port)
+    _ = app.service  # what is wrong with the application is said before a port is taken
+    settings = _with_certificate(app.config.server, arguments)
+    listener = _listener(arguments, app.config)
+    try:
+        server = importlib.import_module("brrtrouter.server.handle").Server(app, listener=listener, settings=settings)
+    except BrrtError:
+        listener.remove()
+        listener.close()
+        raise
     _banner(app, sys.stdout, verbose=arguments.verbose)
+    server.run(lambda running: _listening_on(running.url))
 
-    def ready(running: Any) -> None:
-        try:
-            print(f"Listening on {running.url}  (stop with Ctrl-C)", flush=True)
-        except BrokenPipeError:
-            _drop_output()  # no reason to stop serving
 
-    server.run(ready)
+def _supervise(arguments: argparse.Namespace) -> None:
+    """Serve with workers.  Each of them makes the application for itself, so that a reload sees changed files."""
+    from brrtrouter.config import load_config
+    from brrtrouter.server.supervisor import Supervisor, check
+
+    check(arguments.workers)
+    importlib.import_module("brrtrouter.app")  # workers share what is loaded before they are forked
+    # The settings of an App that is imported are known to its workers only.
+    config = load_config() if _names_object(arguments.spec) else _configuration(arguments)
+    listener = _listener(arguments, config)
+    secure = bool(_with_certificate(config.server, arguments).tls_certificate)
+
+    def load(first: bool) -> Any:
+        app = _app(arguments)
+        settings = _with_certificate(app.config.server, arguments)
+        app.config = dataclasses.replace(app.config, server=settings)
+        _ = app.service
+        if first:
+            _banner(app, sys.stdout, verbose=arguments.verbose)
+        return app
+
+    supervisor = Supervisor(load, listener, arguments.workers, config)
+    supervisor.run(lambda: _listening_on(listener.url("https" if secure else "http")))
+
+
+def _with_certificate(settings: Any, arguments: argparse.Namespace) -> Any:
+    given = {"tls_certificate": arguments.tls_cert, "tls_key": arguments.tls_key, "tls_ca": arguments.tls_ca}
+    return dataclasses.replace(settings, **{name: file for name, file in given.items() if file is not None})
+
+
+def _listener(arguments: argparse.Namespace, config: Any) -> Any:
+    """The listening socket that the arguments ask for, or the one that systemd has opened."""
+    from brrtrouter.server import sockets
+    from brrtrouter.server.systemd import take_descriptor
+
+    backlog = config.limits.backlog
+    if arguments.uds is not None:
+        return sockets.listen_unix(arguments.uds, backlog, arguments.uds_mode)
+    descriptor = arguments.fd if arguments.fd is not None else take_descriptor()
+    if descriptor is not None:
+        return sockets.adopt(descriptor, backlog)
+    return sockets.Listener(sockets.listen(arguments.host, arguments.port, backlog))
+
+
+def _listening_on(url: str) -> None:
+    try:
+        print(f"Listening on {url}  (stop with Ctrl-C)", flush=True)
+    except BrokenPipeError:
+        _drop_output()  # no reason to stop serving
 
 
 def _routes(arguments: argparse.Namespace) -> None:
@@ -157,6 +299,26 @@ def _routes(arguments: argparse.Namespace) -> None:
         print(json.dumps([_route_record(app, route) for route in app.routes], indent=2))
         return
     _banner(app, sys.stdout, verbose=arguments.verbose)
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    from brrtrouter.spec.lint import lint
+    from brrtrouter.spec.lint.output import FORMATS
+
+    result = lint(
+        arguments.spec if "://" in arguments.spec else Path(arguments.spec),
+        ignore=arguments.ignore,
+        base_path=arguments.base_path,
+        allow_outside=arguments.allow_outside,
+        allow_network=arguments.allow_network or False,
+        cache=arguments.cache,
+    )
+    output = FORMATS[arguments.format](result)
+    if output:
+        print(output, flush=True)
+    if not result.readable:
+        return 2
+    return int(arguments.fail_on != "never" and bool(result.at_least(arguments.fail_on)))
 
 
 def _without_keys(app: Any) -> None:
@@ -187,7 +349,7 @@ def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
         file=out,
     )
     missing = set(app.missing)
-    stand_in = "echo" if app.echo else "missing, 501"
+    stand_in = "echo" if app.echo else "mock" if app.mock else "missing, 501"
     width = [max((len(getattr(route, name)) for route in routes), default=0) for name in ("method", "path", "handler")]
     for route in routes:
         line = f"  {route.method:<{width[0]}}  {route.path:<{width[1]}}  -> {route.handler:<{width[2]}}"
@@ -204,6 +366,7 @@ def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
         path
         for path in (
             app.config.endpoints.health,
+            app.config.endpoints.ready,
             app.config.endpoints.openapi_json,
             app.config.endpoints.openapi_yaml,
             app.config.endpoints.docs,
@@ -220,11 +383,12 @@ def _print_missing(app: Any, out: TextIO) -> None:
         return
     everything = len(missing) == len({route.handler for route in app.routes})
     count = "1 handler is" if len(missing) == 1 else f"{len(missing)} handlers are"
-    answer = "by the echo handler" if app.echo else "with 501"
+    answer = "by the echo handler" if app.echo else "by the mock handler" if app.mock else "with 501"
     names = "" if everything else ": " + ", ".join(missing)
     print(f"{count} missing, answered {answer}{names}", file=out)
-    if app.echo and any(route.security for route in app.routes):
-        print("echo mode: of a credential only the presence is checked, not whether it is valid", file=out)
+    if (app.echo or app.mock) and any(route.security for route in app.routes):
+        mode = "echo" if app.echo else "mock"
+        print(f"{mode} mode: of a credential only the presence is checked, not whether it is valid", file=out)
 
 
 def _print_warnings(issues: Sequence[Issue], out: TextIO, *, verbose: bool) -> None:

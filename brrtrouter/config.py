@@ -3,9 +3,10 @@
 Every limit has a name and a default here; docs/configuration.md lists them.  Unknown keys are refused, and a secret is
 never part of a message or a `repr`.
 
-The environment: BRRTR_LIMITS__BODY sets `limits.body`, and so on for every key of limits, endpoints and routing, each
-written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the apiKey scheme of that name (see `api_key_variable`), and
-BRRTR_API_KEY that of every apiKey scheme without one.  A variable without text counts as not set.
+The environment: BRRTR_LIMITS__BODY sets `limits.body`, and so on for every key of limits, endpoints, routing and
+validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the apiKey scheme of that name (see
+`api_key_variable`), and BRRTR_API_KEY that of every apiKey scheme without one.  A variable without text counts as not
+set.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ class Limits:
     header_count: int = 100
     body: int = 1024 * 1024
     query_parameters: int = 1000
+    form_fields: int = 1000
+    field_size: int = 1024 * 1024
+    file_size: int = 1024 * 1024 * 1024
+    file_memory: int = 1024 * 1024
+    part_header: int = 4096
+    part_header_count: int = 8
+    boundary: int = 70
+    xml_elements: int = 50_000
     json_depth: int = 128
     pipeline: int = 16
     chunk_extensions: int = 16 * 1024
@@ -40,6 +49,7 @@ class Limits:
     handler_queue: int = 1024
     drain: float = 30.0
     backlog: int = 2048
+    errors: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Endpoints:
     """Where the built-in endpoints are; None switches one off."""
 
     health: str | None = "/health"
+    ready: str | None = "/ready"
     openapi_json: str | None = "/openapi.json"
     openapi_yaml: str | None = "/openapi.yaml"
     docs: str | None = "/docs"
@@ -63,6 +74,93 @@ class Routing:
     trailing_slash: str = "strict"
     auto_head: bool = True
     auto_options: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What is held against the description, and how strictly.
+
+    responses: "off", "log" or "enforce"; `x-brrtrouter-response-validation` at an operation says otherwise.
+    problems: refusals by the server itself are held against it too.  errors: "all" that are found, up to
+    `limits.errors`, or the "first".  formats: `format` is asserted.  read_only, write_only: a request with a readOnly
+    member, and an answer with a writeOnly one, is to "accept" or to "refuse".
+    """
+
+    responses: str = "off"
+    problems: bool = False
+    errors: str = "all"
+    formats: bool = True
+    read_only: str = "accept"
+    write_only: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Where the documents that a description refers to may come from, and where parsed ones are kept.
+
+    outside: files outside of the folder of the description.  network: "off", "https", or "http" for both.  cache: a
+    folder for parsed documents, "" for none.
+    """
+
+    outside: bool = False
+    network: str = "off"
+    cache: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Callbacks and webhooks that are sent, and links.  Times in seconds, sizes in bytes.
+
+    attempts, timeout (of one attempt) and total_time bound a delivery; backoff is the wait before the second attempt,
+    doubled each time up to backoff_limit.  response_size: of an answer.  connections: open at once.  allow_private: to
+    addresses that are not public too.  base_url: what `$url` and links begin with, "" for what the client sent.
+    secret, signature_format, signature_header: see `brrtrouter.outgoing.signature`.  tolerance: how old or early a
+    signature may be where it is verified.  link_header: answers get a Link field for their links.
+    """
+
+    attempts: int = 5
+    timeout: float = 10.0
+    total_time: float = 60.0
+    backoff: float = 0.5
+    backoff_limit: float = 30.0
+    response_size: int = 1024 * 1024
+    connections: int = 100
+    allow_private: bool = False
+    base_url: str = ""
+    secret: str = field(default="", repr=False)
+    signature_format: str = "standard"
+    signature_header: str = "webhook-signature"
+    tolerance: float = 300.0
+    link_header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Workers, their end, and TLS.  Times in seconds.
+
+    start_timeout: until a worker is ready.  restart_backoff: the wait before a worker that has crashed is started
+    again, doubled each time up to restart_backoff_limit, until one lives for healthy_after.  drain_idle: how long an
+    idle connection may still bring a request that is told to close.  drain_delay: how long a server that drains takes
+    connections at least.  tls_certificate, tls_key: PEM files, "" for no TLS; tls_ca: of whom clients have their
+    certificates; tls_client: those are "required" or "optional".  tls_handshake: the time of one.  tls_check: between
+    two looks whether the files have changed, 0 for none.  trusted_proxies: networks, or "unix", whose word about their
+    clients is taken, from the header fields of the kind `forwarded`.
+    """
+
+    start_timeout: float = 60.0
+    restart_backoff: float = 0.1
+    restart_backoff_limit: float = 30.0
+    healthy_after: float = 10.0
+    drain_idle: float = 5.0
+    drain_delay: float = 0.0
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    tls_client: str = "required"
+    tls_handshake: float = 10.0
+    tls_check: float = 60.0
+    trusted_proxies: tuple[str, ...] = ()
+    forwarded: str = "x-forwarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +184,10 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     endpoints: Endpoints = field(default_factory=Endpoints)
     routing: Routing = field(default_factory=Routing)
+    validation: Validation = field(default_factory=Validation)
+    loading: Loading = field(default_factory=Loading)
+    outgoing: Outgoing = field(default_factory=Outgoing)
+    server: Server = field(default_factory=Server)
     security: Security = field(default_factory=Security)
 
     def api_key(self, scheme: str) -> str | None:
@@ -98,22 +200,54 @@ class Config:
 _PREFIX: Final = "BRRTR_"
 _ANY_KEY: Final = _PREFIX + "API_KEY"
 _ONE_KEY: Final = _ANY_KEY + "__"
-_CHOICES: Final = {"routing.trailing_slash": ("strict", "ignore")}
+RESPONSE_MODES: Final = ("off", "log", "enforce")
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "routing.trailing_slash": ("strict", "ignore"),
+    "loading.network": ("off", "https", "http"),
+    "outgoing.signature_format": ("standard", "hex"),
+    "server.forwarded": ("x-forwarded", "forwarded"),
+    "server.tls_client": ("required", "optional"),
+    "validation.responses": RESPONSE_MODES,
+    "validation.errors": ("all", "first"),
+    "validation.read_only": ("accept", "refuse"),
+    "validation.write_only": ("accept", "refuse"),
+}
 # An endpoint is a plain path: nothing in it is a template, and nothing would have to be escaped in a request for it.
 _PATH: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*")
 _RANGE: Final = (0, 2**31 - 1)
-_RANGES: Final[Mapping[str, tuple[int, int]]] = {
+_RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.request_line": (16, _RANGE[1]),
     "limits.header_field": (16, _RANGE[1]),
     "limits.head": (64, _RANGE[1]),
     "limits.header_count": (1, 256),  # BRRT_HEAD_MAX_FIELDS of csrc
     "limits.body": (0, sys.maxsize),
     "limits.query_parameters": (0, 65_536),
+    "limits.form_fields": (0, 65_536),
+    "limits.file_size": (0, sys.maxsize),
+    "limits.part_header": (64, 65_536),
+    "limits.part_header_count": (1, 256),
+    "limits.boundary": (1, 1024),
     "limits.json_depth": (1, 250),  # what the JSON encoder and the schema validator can take
     "limits.pipeline": (1, 10_000),
     "limits.handler_threads": (1, 10_000),
     "limits.drain": (0, 86_400),
     "limits.backlog": (1, 65_535),
+    "limits.errors": (1, 10_000),
+    "outgoing.attempts": (1, 100),
+    "outgoing.timeout": (0.001, 3600),
+    "outgoing.total_time": (0.001, 86_400),
+    "outgoing.backoff": (0, 3600),
+    "outgoing.backoff_limit": (0, 86_400),
+    "outgoing.connections": (1, 10_000),
+    "outgoing.tolerance": (0, 86_400),
+    "server.start_timeout": (0.1, 86_400),
+    "server.restart_backoff": (0.001, 3600),
+    "server.restart_backoff_limit": (0.001, 86_400),
+    "server.healthy_after": (0, 86_400),
+    "server.drain_idle": (0, 3600),
+    "server.drain_delay": (0, 3600),
+    "server.tls_handshake": (0.1, 3600),
+    "server.tls_check": (0, 86_400),
 }
 
 
@@ -230,6 +364,10 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
         return _api_keys(value, where, name)
     if hint == (str | None):
         return _endpoint(value, where, name)
+    if hint == tuple[str, ...]:
+        return _texts(value, where, name)
+    if value is False and "off" in _CHOICES.get(name, ()):
+        value = "off"  # which YAML 1.1 reads as a boolean
     accepted = (int, float) if hint is float else (hint,)
     if type(value) not in accepted:  # not isinstance: a bool is no number here
         raise ConfigError(f"{where}: {name} is not of type {hint.__name__}")
@@ -241,6 +379,12 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
             raise ConfigError(f"{where}: {name} is not between {low} and {high}")
         return hint(value)
     return value
+
+
+def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise ConfigError(f"{where}: {name} is not a list of texts")
+    return tuple(value)
 
 
 def _endpoint(value: Any, where: str, name: str) -> str | None:

@@ -37,6 +37,63 @@ class HandlerError(BrrtError, ValueError):
     """Handlers that cannot be used: the module does not import, or a name is not callable."""
 
 
+class BodyStreamError(BrrtError, ValueError):
+    """The rest of a body that is read as a stream will not come: it is too large, malformed, or the client has gone.
+
+    `slug` is the problem that the client is answered with when the handler lets the exception pass.
+    """
+
+    def __init__(self, slug: str, message: str) -> None:
+        self.slug = slug
+        super().__init__(message)
+
+
+class OutgoingError(BrrtError, ValueError):
+    """A callback, webhook or link that could not be made or sent; the message names it."""
+
+
+class ExpressionError(OutgoingError):
+    """A runtime expression that gives nothing for this request: what it names is not there (OpenAPI 3.1 4.8.20.3)."""
+
+
+class TargetError(OutgoingError):
+    """A URL that nothing is sent to: it is none, not http or https, or leads to an address that is not public."""
+
+
+class MessageError(OutgoingError):
+    """A body or parameter that is not as described, found before anything was sent; `faults` says where."""
+
+    def __init__(self, message: str, faults: Iterable[Fault] = ()) -> None:
+        self.faults = tuple(faults)
+        super().__init__(message + _lines(self.faults))
+
+
+class DeliveryError(OutgoingError):
+    """No attempt got an answer that ends the matter.  `status` is that of the last answer, None when there was none."""
+
+    def __init__(self, message: str, attempts: int, status: int | None = None) -> None:
+        self.attempts = attempts
+        self.status = status
+        super().__init__(message)
+
+
+class AnswerError(OutgoingError):
+    """An answer that is not as described; `answer` is what came, `faults` what is wrong with it."""
+
+    def __init__(self, message: str, faults: Iterable[Fault], answer: Any) -> None:
+        self.faults = tuple(faults)
+        self.answer = answer
+        super().__init__(message + _lines(self.faults))
+
+
+def _lines(faults: Iterable[Fault]) -> str:
+    return "".join(f"\n  {fault.location} {fault.pointer or '/'}: {fault.message}" for fault in faults)
+
+
+class SignatureError(BrrtError, ValueError):
+    """A message whose signature is missing, too old or not right; the message says which, never the secret."""
+
+
 Severity = Literal["error", "warning"]
 
 
@@ -90,6 +147,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = {
         ProblemType("forbidden", 403, "Forbidden"),
         ProblemType("not-found", 404, "Not Found"),
         ProblemType("method-not-allowed", 405, "Method Not Allowed"),
+        ProblemType("not-acceptable", 406, "Not Acceptable"),
         ProblemType("request-timeout", 408, "Request Timeout"),
         ProblemType("request-body-too-large", 413, "Content Too Large"),
         ProblemType("uri-too-long", 414, "URI Too Long"),
@@ -109,13 +167,19 @@ class Fault(NamedTuple):
 
     `location` is path, query, header, cookie or body; `pointer` is a JSON Pointer into the decoded values of
     that location (`/limit`, `/tags/0` for parameters; from the root of the body for bodies); `keyword` is the
-    JSON Schema or OpenAPI keyword that failed; `message` is for people.
+    JSON Schema or OpenAPI keyword that failed; `message` is for people.  `schema_path` is a JSON Pointer from the
+    schema of the parameter or body to that keyword, with `$ref` where a reference was followed; empty when no
+    schema was asked.
     """
 
     location: str
     pointer: str
     keyword: str
     message: str
+    schema_path: str = ""
+
+
+_ALWAYS: Final = frozenset({"location", "pointer", "keyword", "message"})
 
 
 def problem(
@@ -135,7 +199,7 @@ def problem(
     }
     if extra:
         document.update(extra)
-    errors = [fault._asdict() for fault in faults]
+    errors = [{name: text for name, text in fault._asdict().items() if text or name in _ALWAYS} for fault in faults]
     if errors:
         document["errors"] = errors
     return document

@@ -18,7 +18,8 @@ import uvloop
 
 from brrtrouter import jsontext
 from brrtrouter.app import App
-from brrtrouter.core.protocol import Endpoint, HttpProtocol
+from brrtrouter.core.connection import Endpoint
+from brrtrouter.core.protocol import HttpProtocol
 from brrtrouter.core.request import Headers
 from brrtrouter.server.handle import Server
 
@@ -208,6 +209,7 @@ class TestClient:
         self.app.close()
         if not self._loop.is_closed():
             self._loop.run_until_complete(_end_tasks())
+            self._loop.run_until_complete(self.app.outgoing.aclose())
             self._loop.close()
 
     def __enter__(self) -> TestClient:

@@ -60,7 +60,8 @@ enum {
     BRRT_HEAD_EXPECT_OTHER = 16,   /* HTTP/1.1 and some other expectation: 417 */
     BRRT_HEAD_UPGRADE = 32,        /* HTTP/1.1, an Upgrade field, and `upgrade` among the Connection options */
     BRRT_HEAD_HAS_UPGRADE = 64,    /* an Upgrade field at all */
-    BRRT_HEAD_ASTERISK = 128       /* the target is `*` */
+    BRRT_HEAD_ASTERISK = 128,      /* the target is `*` */
+    BRRT_HEAD_LATER_MINOR = 256    /* HTTP/1.2 to HTTP/1.9, served as HTTP/1.1 (RFC 9110 2.5) */
 };
 
 typedef struct brrt_head {
@@ -71,7 +72,7 @@ typedef struct brrt_head {
      * authority-form (CONNECT only) `path` is the target itself. */
     brrt_span path;
     brrt_span query; /* without '?', empty when there is none */
-    uint32_t minor;  /* 0 or 1: HTTP/1.0 or HTTP/1.1 */
+    uint32_t minor;  /* 0 or 1: HTTP/1.0 or HTTP/1.1; 1 for later ones too */
     uint32_t flags;
     uint64_t content_length;
     uint32_t head_len; /* bytes from the start of the buffer up to the body */
@@ -101,8 +102,8 @@ size_t brrt_head_skip(const char *s, size_t len);
  * once in HTTP/1.1 (at most once in 1.0), empty or uri-host [":" port] by RFC 3986 3.2.2 without userinfo, port 0
  * to 65535 or empty; Content-Length only digits, fitting 63 bits, repeated or listed values are an error even when
  * equal; Transfer-Encoding anything but one `chunked` is HEAD_CODING, an empty one too; both lengths are an error;
- * HTTP/1.0 with Transfer-Encoding is an error; versions other than HTTP/1.0 and HTTP/1.1 of the form HTTP/d.d are
- * HEAD_VERSION_UNSUPPORTED (case-sensitive "HTTP"). */
+ * HTTP/1.0 with Transfer-Encoding is an error; versions of the form HTTP/d.d with another first digit than 1 are
+ * HEAD_VERSION_UNSUPPORTED (case-sensitive "HTTP"), and a second digit above 1 counts as 1. */
 brrt_status brrt_head_index(const char *s, size_t len, const brrt_head_limits *limits, brrt_head *out, size_t *where);
 
 /* Chunked bodies (RFC 9112 section 7.1).  Set to zero bytes and set the limits before the first call. */

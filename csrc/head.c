@@ -209,8 +209,9 @@ static inline const char *read_target(reader *r, const char *p, brrt_head *head)
     return *p == '/' && !connect ? stop : read_other_form(r, p, stop, head);
 }
 
-/* RFC 9112 2.3: neither HTTP/1.1 nor HTTP/1.0 is at p. */
-BRRT_COLD static const char *fail_version(reader *r, const char *p) {
+/* RFC 9112 2.3: neither HTTP/1.1 nor HTTP/1.0 is at p.  RFC 9110 2.5: a later minor version is served as HTTP/1.1.
+ * Gives the CR LF after it. */
+BRRT_COLD static const char *read_other_version(reader *r, const char *p, brrt_head *head) {
     static const char form[] = "HTTP/d.d";
     for (size_t i = 0; form[i] != '\0'; i++) {
         const char *at = p + i;
@@ -219,7 +220,14 @@ BRRT_COLD static const char *fail_version(reader *r, const char *p) {
         }
     }
     const char *after = p + 8;
-    return is_crlf(after) ? fail(r, p, BRRT_HEAD_VERSION_UNSUPPORTED) : fail_or_line_end(r, after, BRRT_HEAD_VERSION);
+    if (!is_crlf(after)) {
+        return fail_or_line_end(r, after, BRRT_HEAD_VERSION);
+    }
+    if (p[5] != '1') {
+        return fail(r, p, BRRT_HEAD_VERSION_UNSUPPORTED);
+    }
+    head->flags |= BRRT_HEAD_LATER_MINOR;
+    return after;
 }
 
 /* request-line = method SP request-target SP HTTP-version, and its CR LF */
@@ -237,10 +245,10 @@ static inline const char *read_request_line(reader *r, const char *line, uint32_
     }
     p++;
     uint64_t version = r->end - p >= 10 ? brrt_load64(p) : 0;
-    if ((version != version_11 && version != version_10) || !is_crlf(p + 8)) {
-        return fail_version(r, p);
+    if (((version != version_11 && version != version_10) || !is_crlf(p + 8)) && !read_other_version(r, p, head)) {
+        return NULL;
     }
-    head->minor = version == version_11;
+    head->minor = version != version_10;
     return (size_t)(p + 8 - line) <= limit ? p + 10 : fail(r, line + limit, BRRT_HEAD_LINE_TOO_LONG);
 }
 

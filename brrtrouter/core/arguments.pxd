@@ -19,6 +19,9 @@ cdef class Schema:
     cdef object add_faults(self, object faults, object value, str location, str prefix)
 
 
+cdef class ArgumentParser  # a form in the querystring has one of its own
+
+
 cdef class Param:
     cdef readonly str name
     cdef readonly str location
@@ -34,9 +37,11 @@ cdef class Param:
     cdef bint has_default
     cdef bint mutable_default
     cdef bint many_names     # members are pairs of their own: form-exploded objects and deepObject
+    cdef bint chosen         # the decoder takes all the texts of a cookie: its schema allows several shapes
     cdef object default
     cdef Schema schema
     cdef object decoder      # for STYLED
+    cdef ArgumentParser fields  # for a form in the querystring
 
     cdef object decode_one(self, const char *s, Py_ssize_t length)
     cdef object decode_list(self, const char *s, Py_ssize_t length)
@@ -44,7 +49,13 @@ cdef class Param:
     cdef object bad(self, object value, str pointer)
     cdef object refuse(self, object faults, object error)
     cdef object fault(self, object faults, str pointer, str keyword, str message)
+    cdef object cast_others(self, dict values)
+    cdef object cast_text(self, str text)
     cdef object put(self, dict values, object value, object faults)
+
+
+cdef class FieldReader:
+    cdef readonly tuple params
 
 
 cdef class ArgumentParser:
@@ -52,9 +63,11 @@ cdef class ArgumentParser:
     cdef tuple path_names      # by capture index
     cdef tuple query_params
     cdef tuple styled_query    # Params with many_names
+    cdef Param querystring     # the parameter that is the whole query, or None
     cdef tuple header_params
     cdef tuple cookie_params
     cdef readonly Py_ssize_t max_pairs
+    cdef bint first            # one fault is enough
 
     cdef object parse(self, Request request)
     cdef object parse_path(self, Request request, object faults)
@@ -62,6 +75,7 @@ cdef class ArgumentParser:
     cdef object take_pair(self, const char *base, const brrt_pair *pair, dict values, object faults)
     cdef object take_item(self, Param param, const char *s, Py_ssize_t length, dict values, object faults)
     cdef object parse_styled(self, Request request, dict values, object faults)
+    cdef object parse_querystring(self, Request request, object faults)
     cdef object parse_headers(self, Request request, object faults)
     cdef object parse_cookies(self, Request request, object faults)
     cdef object finish(self, tuple params, dict values, object faults)

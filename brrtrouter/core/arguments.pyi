@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-def cast_bits(types: Iterable[str]) -> int:
-    """The bit set for JSON Schema type names, as the casts take it.  Raises KeyError for another name."""
-
-def cast(text: str, types: tuple[str, ...]) -> Any:
-    """Cast decoded text to the first type that it fits; raises ValueError when there is none."""
+from brrtrouter.errors import Fault
 
 class Schema:
     """A schema that is compiled when it is first needed and then costs one call."""
@@ -25,13 +21,27 @@ class Param:
     @property
     def required(self) -> bool: ...
 
+class FieldReader:
+    """Declared header fields of a message, cast and validated like header parameters.
+
+    `parameters` are `brrtrouter.spec.model.Parameter`s.
+    """
+
+    def __init__(self, parameters: Iterable[Any]) -> None: ...
+    @property
+    def params(self) -> tuple[Param, ...]: ...
+    def read(self, texts: dict[str, str]) -> tuple[dict[str, Any], list[Fault]]:
+        """(values, faults) of the texts by the fields' names in lower case."""
+
 class ArgumentParser:
     """All parameters of one operation.
 
     `parameters` are `brrtrouter.spec.model.Parameter`s, `captures` the names of the template's expressions in order,
-    `max_pairs` the limit of pairs in a query string.
+    `max_pairs` the limit of pairs in a query string.  `first`: look no further than the location of the first fault.
     """
 
-    def __init__(self, parameters: Iterable[Any], captures: Iterable[str], max_pairs: int = 1000) -> None: ...
+    def __init__(
+        self, parameters: Iterable[Any], captures: Iterable[str], max_pairs: int = 1000, *, first: bool = False
+    ) -> None: ...
     @property
     def max_pairs(self) -> int: ...

@@ -1,7 +1,7 @@
 """Parameter values: the text of a request becomes typed Python values, driven by tables made when the app starts.
 
-One pass over the query string, no regular expressions, and no Python object for text that becomes a number. The
-common styles are decoded here, the rest by `styles.py` with the same rules. Bad values raise nothing: each adds a
+One pass over the query string, no regular expressions, and no Python object for text that becomes a number
+(`casts.pyx`). The common styles are decoded here, the rest by `styles.py` with the same rules. Bad values raise nothing: each adds a
 `Fault` to a list that exists only when something is wrong. A value that was decoded is the one that is validated
 and handed on.
 
@@ -13,23 +13,17 @@ from copy import deepcopy
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.long cimport PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memcmp
 
+from brrtrouter.core.casts cimport BAD, BAD_TEXT, CAST_STRING, cast_escaped, cast_span, expected
 from brrtrouter.core.csrc cimport (
     BRRT_HAS_PERCENT,
     BRRT_HAS_PLUS,
-    BRRT_OK,
-    BRRT_RANGE,
     BRRT_TOO_MANY,
-    brrt_is_number,
     brrt_pair,
-    brrt_parse_bool,
-    brrt_parse_int64,
-    brrt_percent_decode,
     brrt_query_split,
     brrt_scan,
     brrt_span,
@@ -37,95 +31,16 @@ from brrtrouter.core.csrc cimport (
 from brrtrouter.core.matcher cimport capture_str
 from brrtrouter.core.request cimport Request, decode_text, latin1, unquoted
 
-from brrtrouter.core.styles import NOT_TEXT, TextError, decoder_for
+from brrtrouter.core.casts import cast, cast_bits
+from brrtrouter.core.choices import reader_for
+from brrtrouter.core.deep import ABSENT
+from brrtrouter.core.styles import NOT_TEXT, TextError
 from brrtrouter.errors import Fault
 
 cdef enum:
-    CAST_NULL = 1
-    CAST_INTEGER = 2
-    CAST_NUMBER = 4
-    CAST_BOOLEAN = 8
-    CAST_STRING = 16
     STACK_PAIRS = 32
-    STACK_TEXT = 512
-    # Digits of an integer: what int() takes before it refuses by itself (CVE-2020-10735).
-    MAX_DIGITS = 4300
 
-cdef dict CASTS = {
-    "null": CAST_NULL,
-    "integer": CAST_INTEGER,
-    "number": CAST_NUMBER,
-    "boolean": CAST_BOOLEAN,
-    "string": CAST_STRING,
-}
-cdef dict CAST_NAMES = {bit: name for name, bit in CASTS.items()}
-cdef dict SEPARATORS = {"form": b",", "simple": b",", "pipeDelimited": b"|", "spaceDelimited": b" "}
-
-# "This text is no value of the declared type" and "is no text at all": every Python value is a possible value.
-cdef object BAD = object()
-cdef object BAD_TEXT = object()
-
-
-def cast_bits(types):
-    """The bit set for a tuple of JSON Schema type names, as the casts take it."""
-    bits = 0
-    for name in types:
-        bits |= CASTS[name]
-    return bits
-
-
-cdef object cast_span(const char *s, Py_ssize_t length, unsigned types, bint high):
-    """Cast decoded text to the first of the types that it fits: null, integer, number, boolean, string."""
-    cdef int64_t integer = 0
-    cdef int truth = 0
-    cdef int status
-    if types & CAST_NULL and (length == 0 or (not types & CAST_STRING and length == 4 and memcmp(s, b"null", 4) == 0)):
-        return None
-    if types & CAST_INTEGER:
-        status = brrt_parse_int64(s, length, &integer)
-        if status == BRRT_OK:
-            return PyLong_FromLongLong(integer)
-        if status == BRRT_RANGE and length - (s[0] == c"-") <= MAX_DIGITS:
-            try:
-                return int(s[:length])
-            except ValueError:  # the interpreter was told to take fewer digits
-                return BAD
-    if types & CAST_NUMBER and brrt_is_number(s, length):
-        if brrt_parse_int64(s, length, &integer) == BRRT_OK:
-            return PyLong_FromLongLong(integer)
-        number = float(s[:length])
-        if number - number == 0.0:  # neither infinite nor not a number
-            return number
-        return BAD
-    if types & CAST_BOOLEAN and brrt_parse_bool(s, length, &truth) == BRRT_OK:
-        return bool(truth)
-    if types & CAST_STRING:
-        return capture_str(s, length, high)
-    return BAD
-
-
-cdef str expected(unsigned types):
-    names = [name for bit, name in CAST_NAMES.items() if types & bit]
-    return "expected " + " or ".join(names)
-
-
-cdef object cast_escaped(const char *s, Py_ssize_t length, unsigned types, bint plus, bint escaped):
-    """Percent-decode once, then cast; BAD or BAD_TEXT when that fails."""
-    cdef char stack[STACK_TEXT]
-    cdef size_t written = 0
-    cdef unsigned marks = brrt_scan(s, length) if escaped else 0
-    if not marks & (BRRT_HAS_PERCENT | (BRRT_HAS_PLUS if plus else 0)):
-        return cast_span(s, length, types, True)
-    if length <= STACK_TEXT:
-        if brrt_percent_decode(s, length, plus, stack, &written) != BRRT_OK:
-            return BAD_TEXT
-        return cast_span(stack, written, types, True)
-    text = decode_text(s, length, plus)
-    if text is None:
-        return BAD_TEXT
-    raw = (<str>text).encode()
-    return cast_span(raw, len(raw), types, True)
-
+cdef dict SEPARATORS = {"form": b",", "simple": b",", "cookie": b",", "pipeDelimited": b"|", "spaceDelimited": b" "}
 
 cdef class Schema:
     """A schema that is compiled when it is first needed and then costs one call."""
@@ -140,7 +55,7 @@ cdef class Schema:
 
     cdef object add_faults(self, object faults, object value, str location, str prefix):
         found = [
-            Fault(location, prefix + fault.pointer, fault.keyword, fault.message)
+            Fault(location, prefix + fault.pointer, fault.keyword, fault.message, fault.schema_path)
             for fault in self.source.faults(value)
         ]
         return found if faults is None else faults + found
@@ -151,28 +66,33 @@ cdef class Param:
 
     def __init__(self, parameter):
         self.name = parameter.name
-        self.location = parameter.location
+        # A value that is the whole query is found among the values of the query.
+        self.location = "query" if parameter.location == "querystring" else parameter.location
         self.required = parameter.required
         self.key = (self.name.lower() if self.location == "header" else self.name).encode("utf-8", "surrogatepass")
         self.pointer = "/" + self.name.replace("~", "~0").replace("/", "~1")
         self.types = cast_bits(parameter.types)
-        self.plus = self.location == "query"
-        self.escaped = self.location != "header"
+        self.plus = parameter.location == "query"
+        self.escaped = self.location != "header" and parameter.style != "cookie"
         self.allow_empty = parameter.allow_empty_value
         self.has_default = parameter.has_default
         self.default = parameter.default if self.has_default else None
         self.mutable_default = isinstance(self.default, (list, dict))
         self.schema = None if parameter.schema is None else Schema(parameter.schema)
         self.split = STYLED
-        common = parameter.style in SEPARATORS
+        several = len(parameter.readings) > 0
+        common = parameter.style in SEPARATORS and not several
         if parameter.shape == "scalar" and common:
             self.split = SCALAR
         elif parameter.shape == "array" and common:
             exploded = parameter.explode and self.location in ("query", "cookie")
             self.split = REPEATED if exploded else LIST
             self.separator = SEPARATORS[parameter.style][0]
-        if self.split == STYLED:
-            self.decoder, self.many_names = decoder_for(parameter, cast)
+        if parameter.shape == "fields":
+            self.fields = ArgumentParser(parameter.fields, ())
+        elif self.split == STYLED:
+            self.decoder, self.many_names = reader_for(parameter, cast)
+            self.chosen = several and self.location == "cookie"
 
     cdef object decode_one(self, const char *s, Py_ssize_t length):
         return cast_escaped(s, length, self.types, self.plus, self.escaped)
@@ -228,6 +148,25 @@ cdef class Param:
         faults.append(found)
         return faults
 
+    cdef object cast_others(self, dict values):
+        """Give the fields of a form that have no description of their own the types of the rest."""
+        cdef list faults = []
+        declared = {(<Param>known).name for known in self.fields.query_params + self.fields.styled_query}
+        for name, value in values.items():
+            if name in declared or self.types == CAST_STRING:
+                continue
+            texts = value if isinstance(value, list) else [value]
+            items = [self.cast_text(text) for text in texts]
+            if BAD in items:
+                part = name.replace("~", "~0").replace("/", "~1")
+                faults.append(Fault(self.location, f"/{part}", "type", expected(self.types)))
+            values[name] = items if isinstance(value, list) else items[0]
+        return faults or None
+
+    cdef object cast_text(self, str text):
+        raw = text.encode("utf-8", "surrogatepass")
+        return cast_span(raw, len(raw), self.types, True)
+
     cdef object put(self, dict values, object value, object faults):
         """Store a decoded value, or say what is wrong with it."""
         if type(value) is Refusal:
@@ -244,16 +183,6 @@ cdef class Refusal:
 
     def __init__(self, error):
         self.error = error
-
-
-def cast(str text not None, tuple types not None):
-    """Cast decoded text to the first type that it fits; raises TextError, a ValueError, when there is none."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
-    cdef unsigned bits = cast_bits(types)
-    value = cast_span(raw, len(raw), bits, True)
-    if value is BAD:
-        raise TextError(expected(bits), "type")
-    return value
 
 
 cdef Py_ssize_t separator_width(const char *s, Py_ssize_t left, char separator) noexcept:
@@ -281,11 +210,11 @@ cdef class ArgumentParser:
     """All parameters of one operation.
 
     `parameters` are `brrtrouter.spec.model.Parameter`s, `captures` the names of the template's expressions in order,
-    `max_pairs` the limit of pairs in a query string.
+    `max_pairs` the limit of pairs in a query string.  `first`: look no further than the location of the first fault.
     """
 
-    def __init__(self, parameters, captures, max_pairs=1000):
-        by_location = {"path": [], "query": [], "header": [], "cookie": []}
+    def __init__(self, parameters, captures, max_pairs=1000, *, bint first=False):
+        by_location = {"path": [], "query": [], "querystring": [], "header": [], "cookie": []}
         for parameter in parameters:
             by_location[parameter.location].append(Param(parameter))
         by_name = {param.name: param for param in by_location["path"]}
@@ -296,16 +225,29 @@ cdef class ArgumentParser:
         self.header_params = tuple(by_location["header"])
         self.cookie_params = tuple(by_location["cookie"])
         self.max_pairs = max_pairs
+        self.first = first
+        # A document has at most one of these in an operation, and none beside parameters in the query.
+        self.querystring = by_location["querystring"][0] if by_location["querystring"] else None
+        if self.querystring is not None and self.querystring.fields is not None:
+            self.querystring.fields.max_pairs = max_pairs
 
     cdef object parse(self, Request request):
         """Fill the request with decoded values.  None, or the list of faults."""
         cdef object faults = None
         if PyTuple_GET_SIZE(self.path_params):
             faults = self.parse_path(request, faults)
+            if faults is not None and self.first:
+                return faults
         if PyTuple_GET_SIZE(self.query_params) or PyTuple_GET_SIZE(self.styled_query):
             faults = self.parse_query(request, faults)
+        elif self.querystring is not None:
+            faults = self.parse_querystring(request, faults)
+        if faults is not None and self.first:
+            return faults
         if PyTuple_GET_SIZE(self.header_params):
             faults = self.parse_headers(request, faults)
+            if faults is not None and self.first:
+                return faults
         if PyTuple_GET_SIZE(self.cookie_params):
             faults = self.parse_cookies(request, faults)
         return faults
@@ -408,11 +350,29 @@ cdef class ArgumentParser:
             except TextError as error:
                 faults = param.refuse(faults, error)
                 continue
-            if value is not None:
+            if value is not ABSENT:
                 values[param.name] = value
         for name, text in pairs:
             add_text(values, name, text)
         return self.finish(self.styled_query, values, faults)
+
+    cdef object parse_querystring(self, Request request, object faults):
+        """The whole query as one value, found in `request.query` under its name (OpenAPI 3.2 section 4.12.2)."""
+        cdef Param param = self.querystring
+        cdef dict values = {}
+        if param.fields is not None and request.query_span.len != 0:
+            found = param.fields.parse_query(request, None)
+            if found is None:
+                found = param.cast_others(request.query_)
+            if found is None:
+                values[param.name] = request.query_
+            for fault in found or ():
+                faults = param.fault(faults, fault.pointer, fault.keyword, fault.message)
+        elif request.query_span.len != 0:
+            faults = param.put(values, param.decode(PyBytes_AS_STRING(request.head) + request.query_span.off,
+                                                    request.query_span.len), faults)
+        request.query_ = values
+        return self.finish((param,), values, faults)
 
     cdef object parse_headers(self, Request request, object faults):
         cdef Param param
@@ -445,16 +405,24 @@ cdef class ArgumentParser:
                 except TextError as error:
                     faults = param.refuse(faults, error)
                 else:
-                    if value is not None:
+                    if value is not ABSENT:
                         values[param.name] = value
                 continue
             texts = found.get(param.name)
             if texts is None:
                 continue
-            if param.split == REPEATED:
-                # `form` exploded joins with '&', which no client sends in a cookie; both readings are taken.
-                for text in "&".join([f"{param.name}={text}" for text in texts])[len(param.name) + 1:].split(
-                        f"&{param.name}="):
+            if param.split == REPEATED or param.chosen:
+                if param.escaped:
+                    # `form` exploded joins with '&', which no client sends in a cookie; both readings are taken.
+                    joined = "&".join([f"{param.name}={text}" for text in texts])
+                    texts = joined[len(param.name) + 1:].split(f"&{param.name}=")
+                if param.chosen:
+                    try:
+                        values[param.name] = param.decoder(texts)
+                    except TextError as error:
+                        faults = param.refuse(faults, error)
+                    continue
+                for text in texts:
                     raw = (<str>text).encode()
                     faults = self.take_item(param, raw, len(raw), values, faults)
                 continue
@@ -484,6 +452,33 @@ cdef class ArgumentParser:
                 if not param.schema.accepts(value):
                     faults = param.schema.add_faults(faults, value, param.location, param.pointer)
         return faults
+
+
+cdef class FieldReader:
+    """Declared header fields of a message, cast and validated like header parameters.
+
+    `parameters` are `brrtrouter.spec.model.Parameter`s.
+    """
+
+    def __init__(self, parameters):
+        self.params = tuple([Param(parameter) for parameter in parameters])
+
+    def read(self, dict texts not None):
+        """(values, faults) of the texts by the fields' names in lower case."""
+        cdef Param param
+        cdef dict values = {}
+        cdef object faults = None
+        for param in self.params:
+            text = texts.get(param.name.lower())
+            if text is None:
+                if param.required:
+                    faults = param.fault(faults, "", "required", "is required")
+                continue
+            raw = (<str>text).encode()
+            faults = param.put(values, param.decode(raw, len(raw)), faults)
+            if param.name in values and param.schema is not None and not param.schema.accepts(values[param.name]):
+                faults = param.schema.add_faults(faults, values[param.name], "header", param.pointer)
+        return values, faults or []
 
 
 cdef bint has_fault(object faults, Param param):

@@ -111,6 +111,7 @@ cdef extern from "brrt_head.h" nogil:
         BRRT_HEAD_UPGRADE
         BRRT_HEAD_HAS_UPGRADE
         BRRT_HEAD_ASTERISK
+        BRRT_HEAD_LATER_MINOR
     ctypedef struct brrt_head_limits:
         uint32_t line
         uint32_t field

@@ -1,37 +1,8 @@
 """Types of protocol.pyx."""
 
-import asyncio
+from brrtrouter.core.connection import Connection, Endpoint
 
-from brrtrouter.core.service import Service
-
-class ClientGone(Exception):
-    """The client has closed the connection."""
-
-class Endpoint:
-    """What all connections of one listener share."""
-
-    service: Service
-    draining: bool
-    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None: ...
-    @property
-    def connections(self) -> set[HttpProtocol]: ...
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-    def drain(self, drained: asyncio.Future[None]) -> None:
-        """Let every connection end after the answers that are under way; `drained` is set after the last."""
-
-    def forget(self, connection: HttpProtocol | None) -> None:
-        """A connection is gone."""
-
-    def abort(self) -> None:
-        """Cut every connection."""
-
-class HttpProtocol(asyncio.Protocol):
+class HttpProtocol(Connection):
     """An asyncio protocol for one connection."""
 
     def __init__(self, endpoint: Endpoint) -> None: ...
-    def drain(self) -> None:
-        """End now when idle, else with the answer that is under way."""
-
-    def cut(self) -> None:
-        """Close at once, without sending what is buffered."""

@@ -1,6 +1,7 @@
 from libc.stdint cimport uint32_t
 
 from brrtrouter.core.csrc cimport brrt_field, brrt_head, brrt_match, brrt_span
+from brrtrouter.core.stream cimport BodyStream
 
 cdef enum:
     INLINE_FIELDS = 12
@@ -44,6 +45,7 @@ cdef class Request:
     cdef public object auth
     cdef dict state_
     cdef object client_
+    cdef BodyStream stream_  # of a body that is read while the handler runs, or that the handler asked for
 
     cdef int adopt(self, bytes owner, uint32_t offset, const brrt_head *head) except -1
     cdef int adopt_captures(self, const brrt_match *found, uint32_t path_offset) except -1

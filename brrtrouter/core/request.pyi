@@ -3,6 +3,7 @@
 from typing import Any, final, overload
 
 from brrtrouter.core.service import Operation
+from brrtrouter.core.stream import BodyStream
 
 class Headers(dict[str, Any]):
     """Header fields by lower-case name; look-ups ignore case (RFC 9110 5.1)."""
@@ -56,13 +57,33 @@ class Request:
 
     @property
     def raw_body(self) -> bytes | None: ...
+    def stream(self) -> BodyStream:
+        """The body as an asynchronous iterator over its bytes, in pieces.
+
+        Where the operation says `x-brrtrouter-stream: true` they come while the handler runs, else there is one.
+        """
     @property
     def id(self) -> str:
         """X-Request-ID when it was sent and is sane, else a new one."""
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """(host, port) of the peer, None when it has no such address."""
+        """(host, port) of the client, None when it has no such address.
+
+        Of the peer of the connection, or, where that is a trusted proxy, what it says.
+        """
+
+    @property
+    def client_certificate(self) -> dict[str, Any] | None:
+        """What the client has proven to be, as `ssl.SSLSocket.getpeercert` gives it; None without one."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Scheme, host and prefix that the client has used: `https://api.example/prefix`; None without a host."""
+
+    @property
+    def scheme(self) -> str:
+        """ "https" when the client speaks TLS, to us or to a trusted proxy, else "http"."""
     # None when no route matched, which only middleware that wraps everything can meet: hence no need to ask elsewhere.
     @property
     def operation(self) -> Operation | Any: ...

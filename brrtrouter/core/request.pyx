@@ -17,6 +17,7 @@ from libc.string cimport memcmp, memcpy
 from brrtrouter.core.csrc cimport (
     BRRT_FIELD_CONTENT_TYPE,
     BRRT_FIELD_COOKIE,
+    BRRT_FIELD_HOST,
     BRRT_HAS_PERCENT,
     BRRT_HAS_PLUS,
     BRRT_HEAD_KEEP_ALIVE,
@@ -31,6 +32,7 @@ from brrtrouter.core.csrc cimport (
     brrt_span,
 )
 from brrtrouter.core.matcher cimport capture_str
+from brrtrouter.core.stream cimport BodyStream, whole_body
 
 cdef enum:
     # Texts up to this length are decoded on the stack.
@@ -115,6 +117,8 @@ cdef class Request:
                 raise MemoryError
             self.fields = fields
         memcpy(fields, head.fields, head.count * sizeof(brrt_field))
+        if head.path.off != head.target.off and head.first[BRRT_FIELD_HOST] >= 0:
+            take_host_of_target(PyBytes_AS_STRING(owner) + offset, head, &fields[head.first[BRRT_FIELD_HOST]])
         self.method_span = head.method
         self.target_span = head.target
         self.path_span = head.path
@@ -282,6 +286,15 @@ cdef class Request:
             for i in range(self.field_count) if self.fields[i].id == BRRT_FIELD_COOKIE
         ]
 
+    def stream(self):
+        """The body as an asynchronous iterator over its bytes, in pieces.
+
+        Where the operation says `x-brrtrouter-stream: true` they come while the handler runs, else there is one.
+        """
+        if self.stream_ is None:
+            self.stream_ = whole_body(self.raw_body)
+        return self.stream_
+
     @property
     def state(self):
         """A dict for middleware and handlers to share what they know of this request."""
@@ -298,11 +311,42 @@ cdef class Request:
 
     @property
     def client(self):
-        """(host, port) of the peer, None when it has no such address."""
-        return self.client_
+        """(host, port) of the client, None when it has no such address.
+
+        Of the peer of the connection, or, where that is a trusted proxy, what it says.
+        """
+        return None if self.client_ is None else self.client_.about(self.header).client
+
+    @property
+    def client_certificate(self):
+        """What the client has proven to be, as `ssl.SSLSocket.getpeercert` gives it; None without one."""
+        return None if self.client_ is None else self.client_.certificate
+
+    @property
+    def base_url(self):
+        """Scheme, host and prefix that the client has used: `https://api.example/prefix`; None without a host.
+
+        A prefix is what a trusted proxy has taken off the path.
+        """
+        if self.client_ is None:
+            return None
+        about = self.client_.about(self.header)
+        return f"{about.scheme}://{about.host}{about.prefix}" if about.host else None
+
+    @property
+    def scheme(self):
+        """"https" when the client speaks TLS, to us or to a trusted proxy, else "http"."""
+        return "http" if self.client_ is None else self.client_.about(self.header).scheme
 
     def __repr__(self):
         return f"<Request {self.method} {self.path}>"
+
+
+cdef void take_host_of_target(const char *s, const brrt_head *head, brrt_field *host) noexcept:
+    """Let Host say what a target in absolute-form says, whatever it was (RFC 9112 3.2.2)."""
+    cdef uint32_t scheme = 7 if s[head.target.off + 4] == c":" else 8  # "http://" or "https://"
+    host.value_off = head.target.off + scheme
+    host.value_len = head.path.off - host.value_off
 
 
 cdef inline bint same_name(const char *name, const char *lower, Py_ssize_t length) noexcept:

@@ -27,6 +27,12 @@ class Response:
     def add_header(self, name: str, value: Any) -> None:
         """Add a header field, keeping those of the same name."""
 
+def sent_body(response: Response) -> tuple[str | None, bytes]:
+    """(media type or None, bytes): the body of a response, which is no stream, as it goes out.
+
+    Raises TypeError for what JSON has no place for.
+    """
+
 def problem_response(
     slug: str,
     detail: str,

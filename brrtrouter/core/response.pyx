@@ -5,7 +5,7 @@ checked here and nowhere else: a CR, LF or NUL in one raises and is never writte
 """
 
 import re
-from email.utils import formatdate
+import time
 from http import HTTPStatus
 
 import orjson
@@ -39,13 +39,24 @@ cdef bytes dump_json(object value):
         return dumps(value)
 
 
+cdef tuple DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+cdef tuple MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+cdef bytes imf_fixdate(seconds):
+    """A date as RFC 9110 section 5.6.7 wants it, in English whatever the locale is."""
+    at = time.gmtime(seconds)
+    return (f"{DAYS[at.tm_wday]}, {at.tm_mday:02} {MONTHS[at.tm_mon - 1]} {at.tm_year:04} "
+            f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT").encode()
+
+
 cdef bytes current_date():
     """The Date field line, formatted once a second."""
     global date_line, date_second
     cdef timespec now
     clock_gettime(CLOCK_REALTIME, &now)
     if now.tv_sec != date_second:
-        date_line = b"\r\nDate: " + formatdate(now.tv_sec, usegmt=True).encode()
+        date_line = b"\r\nDate: " + imf_fixdate(now.tv_sec)
         date_second = now.tv_sec
     return date_line
 
@@ -124,20 +135,10 @@ cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body):
 
 cdef bytes encode_response(Request request, Response response):
     """The bytes of a response whose body is not a stream."""
-    cdef bytes body, lines
-    cdef object media_type = response.media_type
+    cdef bytes lines
+    cdef object media_type = media_type_for(response.body, response.media_type)
     cdef int status = response.status
-    value = response.body
-    if value is None:
-        body = b""
-    elif isinstance(value, (bytes, bytearray, memoryview)):
-        body = bytes(value)
-        media_type = media_type or "application/octet-stream"
-    elif isinstance(value, str) and media_type is not None and not is_json(media_type):
-        body = (<str>value).encode()
-    else:
-        body = dump_json(value)
-        media_type = media_type or "application/json"
+    cdef bytes body = body_bytes(response.body, media_type)
     lines = connection_line(request)
     if response.headers:
         lines += field_lines(response.headers)
@@ -145,6 +146,32 @@ cdef bytes encode_response(Request request, Response response):
     if has_no_body(status):
         return assemble(status_line(status), -1, lines, b"")
     return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
+
+
+cdef object media_type_for(object value, object media_type):
+    """The Content-Type of a body; None when there is neither."""
+    if media_type or value is None:
+        return media_type
+    return "application/octet-stream" if isinstance(value, (bytes, bytearray, memoryview)) else "application/json"
+
+
+cdef bytes body_bytes(object value, object media_type):
+    if value is None:
+        return b""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, str) and not is_json(media_type):
+        return (<str>value).encode()
+    return dump_json(value)
+
+
+def sent_body(Response response not None):
+    """(media type or None, bytes): the body of a response, which is no stream, as it goes out.
+
+    Raises TypeError for what JSON has no place for.
+    """
+    media_type = media_type_for(response.body, response.media_type)
+    return media_type, body_bytes(response.body, media_type)
 
 
 cdef bint has_no_body(int status):

@@ -13,11 +13,11 @@ cpdef enum Mode:
 
 cdef class Body:
     cdef readonly bint required
-    cdef tuple content      # (essence, is JSON, Schema or None) in the order of precedence
+    cdef tuple content      # (bodies.Accepted, Schema or None) in the order of precedence
     cdef Schema json_schema
     cdef bint plain_json    # `application/json` is declared: the common case needs no negotiation
 
-    cdef tuple choose(self, str content_type)
+    cdef tuple choose(self, object sent)
 
 
 cdef class Operation:
@@ -35,6 +35,7 @@ cdef class Operation:
     cdef dict media_types     # status -> media type of a plain result
     cdef bytes json_prefix    # for a JSON result with the success status
     cdef readonly Py_ssize_t max_body
+    cdef readonly bint stream_body
 
     cdef object media_type(self, int status)
 
@@ -48,7 +49,9 @@ cdef class Service:
     cdef readonly Py_ssize_t max_json_depth
     cdef readonly int max_pipeline
     cdef readonly unsigned chunk_extension_limit, trailer_limit
-    cdef readonly bint auto_options
+    cdef readonly bint auto_options, first_fault
+    cdef Py_ssize_t max_errors
+    cdef readonly frozenset odd_methods  # None when every method is one that the judge of messages knows
     cdef object around
     cdef object around_factory
     cdef Mode around_mode
@@ -59,8 +62,11 @@ cdef class Service:
     cdef object start(self, Request request)
     cdef object after_security(self, Request request, Operation operation)
     cdef object prepare(self, Request request, Operation operation)
+    cdef object invalid(self, list faults, bint parameters)
+    cdef object malformed(self, object faults, object fault, str slug, str kind)
     cdef object read_body(self, Request request, Body body, object faults)
-    cdef object load_json(self, bytes raw)
+    cdef object check_stream(self, Request request, Body body, object faults)
+    cdef object read_media(self, Request request, Body body, object faults)
     cdef object invoke(self, Request request, Operation operation)
     cdef object unrouted(self, Request request)
     cdef str allow_line(self, unsigned bits)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from brrtrouter.config import Limits
 from brrtrouter.core.arguments import ArgumentParser
 from brrtrouter.core.matcher import Matcher
+from brrtrouter.core.media import MediaLike
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
 
@@ -31,7 +32,7 @@ def to_response(request: Request, result: Any) -> Response:
 class Body:
     """What an operation accepts as its body."""
 
-    def __init__(self, required: bool, content: Iterable[tuple[str, Any]]) -> None: ...
+    def __init__(self, required: bool, content: Iterable[MediaLike], limits: Limits) -> None: ...
     @property
     def required(self) -> bool: ...
     @property
@@ -57,6 +58,7 @@ class Operation:
         success_status: int = 200,
         media_types: Mapping[int, str | None] | None = None,
         max_body: int = -1,
+        stream_body: bool = False,
     ) -> None: ...
     @property
     def method(self) -> str: ...
@@ -70,6 +72,10 @@ class Operation:
     def success_status(self) -> int: ...
     @property
     def max_body(self) -> int: ...
+    @property
+    def stream_body(self) -> bool:
+        """Whether the handler starts before the body is read."""
+
     @property
     def suspends(self) -> bool:
         """Whether answering may take a Task."""
@@ -87,6 +93,7 @@ class Service:
         limits: Limits,
         *,
         auto_options: bool = True,
+        first_fault: bool = False,
         around: Callable[[_Call], _Call] | None = None,
         around_mode: Mode = ...,
         log_error: Callable[[Request], None],
@@ -101,6 +108,10 @@ class Service:
     def max_body(self) -> int: ...
     @property
     def auto_options(self) -> bool: ...
+    @property
+    def first_fault(self) -> bool: ...
+    @property
+    def odd_methods(self) -> frozenset[bytes] | None: ...
     @property
     def max_json_depth(self) -> int: ...
     @property

@@ -5,10 +5,6 @@ route (404, 405), size (413, in the protocol), security (401, 403), parameters (
 middleware and handler, encoding.  Nothing here raises because of what a client sent: outcomes are results.
 """
 
-import json
-
-import orjson
-
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
@@ -24,29 +20,32 @@ from brrtrouter.core.csrc cimport (
     BRRT_NO_METHOD,
     BRRT_NO_SPACE,
     BRRT_OK,
-    brrt_has_digits,
-    brrt_json_depth,
     brrt_match,
     brrt_matcher_method,
     brrt_status,
     brrt_status_text,
 )
+from brrtrouter.core.jsonread cimport read_json
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request
 from brrtrouter.core.response cimport Response, dump_json, encode_plain, encode_response, prefix_for
 
+from brrtrouter.core.bodies import UNJUDGED, Accepted, BodyError, judge
+from brrtrouter.core.media import parse_media_type, precedence
 from brrtrouter.core.response import problem_response
-from brrtrouter.errors import Fault
+from brrtrouter.errors import BodyStreamError, Fault
 
 cdef extern from "Python.h":
     int PyIter_Send(object iterator, object value, PyObject **result) except -1
 
 cdef enum:
     STACK_PATH = 1024
-    # A JSON text with fewer bytes than two for each level cannot be too deep.
-    BYTES_PER_LEVEL = 2
     YIELDED = 1  # PYGEN_NEXT
-    INT64_DIGITS = 19
+
+
+# Methods that llhttp reads as HTTP in every release; others may be unknown to it or belong to other protocols.
+cdef frozenset JUDGED_METHODS = frozenset(
+    [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"])
 
 
 cdef object drive(object coroutine):
@@ -69,38 +68,34 @@ def run_inline(coroutine):
 cdef class Body:
     """What an operation accepts as its body.
 
-    `content` is an iterable of (essence, schema) where essence is a media type or range in lower case, without
-    parameters, and schema a `brrtrouter.spec.schema.Schema` or None.
+    `content` is an iterable of `brrtrouter.spec.model.MediaType`s, `limits` a `brrtrouter.config.Limits`.
     """
 
-    def __init__(self, bint required, content):
+    def __init__(self, bint required, content, limits):
         entries = [
-            (essence, is_json(essence), None if schema is None else Schema(schema)) for essence, schema in content
+            (Accepted(media, limits), None if media.schema is None else Schema(media.schema))
+            for media in sorted(content, key=precedence)
         ]
-        # Most specific first: type/subtype, type/*, */* (OpenAPI 3.1 section 4.8.14.1).
-        entries.sort(key=lambda entry: entry[0].count("*"))
         self.required = required
         self.content = tuple(entries)
         self.plain_json = False
-        for essence, _, schema in entries:
-            if essence == "application/json":
+        for accepted, schema in entries:
+            if accepted.media.essence == "application/json" and not accepted.media.parameters:
                 self.plain_json = True
                 self.json_schema = schema
 
-    cdef tuple choose(self, str content_type):
-        """The entry for a Content-Type, None when none accepts it."""
-        essence = content_type.partition(";")[0].strip(" \t").lower()
-        for entry in self.content:
-            declared = entry[0]
-            if declared == essence or declared == "*/*" or (
-                    declared.endswith("/*") and essence.startswith(declared[:len(declared) - 1])):
-                return (essence, entry[2])
+    cdef tuple choose(self, object sent):
+        """(decoder, Schema or None) for a `brrtrouter.core.media.MediaType`; None when no entry accepts it."""
+        for accepted, schema in self.content:
+            decode = accepted.decoder(sent)
+            if decode is not None:
+                return (decode, schema)
         return None
 
     @property
     def accepts(self):
         """The declared media types and ranges."""
-        return [entry[0] for entry in self.content]
+        return [entry[0].media.essence for entry in self.content]
 
 
 cdef bint is_json(str essence):
@@ -112,11 +107,12 @@ cdef class Operation:
 
     call: takes the request, gives the result as `mode` says.  security: None, or takes the request and gives None to
     let it pass or a Response to refuse it, as `security_mode` says.  media_types: status -> media type of a plain
-    result.  parser None: the operation takes no parameters and no body (built-in endpoints).
+    result.  parser None: the operation takes no parameters and no body (built-in endpoints).  stream_body: the handler
+    starts before the body is read, and reads it from `request.stream()`.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
-                 security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1):
+                 security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False):
         self.method = method
         self.path = path
         self.handler = handler
@@ -130,6 +126,7 @@ cdef class Operation:
         self.success_status = success_status
         self.media_types = media_types or {}
         self.max_body = max_body
+        self.stream_body = stream_body
         self.json_prefix = prefix_for(success_status, self.media_types.get(success_status) or "application/json")
 
     def replace(self, call, mode):
@@ -137,7 +134,8 @@ cdef class Operation:
         return Operation(
             method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
-            success_status=self.success_status, media_types=self.media_types, max_body=self.max_body)
+            success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
+            stream_body=self.stream_body)
 
     @property
     def suspends(self):
@@ -154,13 +152,14 @@ cdef class Operation:
 cdef class Service:
     """Matcher, operations and limits, frozen.
 
-    matcher: its values are indices into `operations`.  limits: a `brrtrouter.config.Limits`.  around: None, or what
-    wraps the whole walk: takes the request and a callable for the rest, see `wrap`.  log_error: called with the request
-    while an exception of a handler is being handled.
+    matcher: its values are indices into `operations`.  limits: a `brrtrouter.config.Limits`.  first_fault: a client is
+    told the first fault of its request only.  around: None, or what wraps the whole walk: takes the request and a
+    callable for the rest, see `wrap`.  log_error: called with the request while an exception of a handler is being
+    handled.
     """
 
-    def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True, around=None,
-                 around_mode=Mode.SYNC, log_error):
+    def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True,
+                 bint first_fault=False, around=None, around_mode=Mode.SYNC, log_error):
         self.matcher = matcher
         self.operations = tuple(operations)
         self.limits = limits
@@ -174,6 +173,9 @@ cdef class Service:
         self.chunk_extension_limit = limits.chunk_extensions
         self.trailer_limit = limits.trailers
         self.auto_options = auto_options
+        self.first_fault = first_fault
+        self.max_errors = 1 if first_fault else limits.errors
+        self.odd_methods = frozenset([op.method.encode() for op in self.operations]) - JUDGED_METHODS or None
         self.around = None if around is None else around(self.answer)
         self.around_factory = around
         self.around_mode = around_mode
@@ -182,7 +184,7 @@ cdef class Service:
     def replace(self, operations):
         """The same service with other operations for the same routes."""
         return Service(self.matcher, operations, self.limits, auto_options=self.auto_options,
-                       around=self.around_factory, around_mode=self.around_mode, log_error=self.log_error)
+                       first_fault=self.first_fault, around=self.around_factory, around_mode=self.around_mode, log_error=self.log_error)
 
     cdef int route(self, Request request) except -1:
         """Set `operation` and the captures, or `verdict`."""
@@ -284,61 +286,87 @@ cdef class Service:
         if operation.parser is None:
             return None
         faults = operation.parser.parse(request)
+        if faults is not None and (self.first_fault or operation.request_body is None):
+            return self.invalid(faults, True)
         if operation.request_body is not None:
-            refusal = self.read_body(request, operation.request_body, faults)
-            if refusal is not None:
-                return refusal
-        elif faults is not None:
-            return problem_response("parameter-validation-failed", summary(faults), faults=faults)
+            if request.stream_ is not None:
+                return self.check_stream(request, operation.request_body, faults)
+            return self.read_body(request, operation.request_body, faults)
         return None
+
+    cdef object invalid(self, list faults, bint parameters):
+        """The answer for values that are not valid: all of them, up to the limit `errors`, or only the first."""
+        cdef Py_ssize_t count = len(faults)
+        if self.first_fault:
+            detail = "a value is not valid"
+        elif count > self.max_errors:
+            detail = f"more than {self.max_errors} values are not valid; the first {self.max_errors} are listed"
+        else:
+            detail = "1 value is not valid" if count == 1 else f"{count} values are not valid"
+        return problem_response("parameter-validation-failed" if parameters else "body-validation-failed", detail,
+                                faults=faults[:self.max_errors])
+
+    cdef object malformed(self, object faults, object fault, str slug, str kind):
+        """The answer for a body that cannot be decoded; what is wrong with parameters comes first."""
+        if faults is None:
+            detail = f"the body is not {kind}" if slug == "malformed-body" else fault.message
+            return problem_response(slug, detail, faults=[fault])
+        return self.invalid(faults + [fault], True)
 
     cdef object read_body(self, Request request, Body body, object faults):
         cdef Schema schema = body.json_schema
-        cdef object content_type = None
         cdef Py_ssize_t length = 0 if request.raw_body is None else PyBytes_GET_SIZE(request.raw_body)
-        cdef bint json = body.plain_json
         cdef bint bad_parameters = faults is not None
         if length == 0:
             if body.required:
                 faults = (faults or []) + [Fault("body", "", "required", "a body is required")]
+        elif not body.plain_json or not plain_json_type(request):
+            return self.read_media(request, body, faults)
         else:
-            if not json or not plain_json_type(request):
-                content_type = content_type_of(request, body)
-                entry = None if content_type is None else body.choose(content_type)
-                if entry is None or not utf8_charset(content_type):
-                    if bad_parameters:
-                        return problem_response("parameter-validation-failed", summary(faults), faults=faults)
-                    return unsupported(None if request.content_type < 0 else content_type, body)
-                schema = <Schema>entry[1]
-                json = is_json(entry[0])
-            if not json:
-                request.body = request.raw_body
-            else:
-                try:
-                    request.body = self.load_json(request.raw_body)
-                except ValueError as error:
-                    faults = (faults or []) + [Fault("body", "", "syntax", str(error))]
-                    return problem_response("parameter-validation-failed" if bad_parameters else "malformed-body",
-                                            summary(faults) if bad_parameters else "the body is not JSON",
-                                            faults=faults)
-                if schema is not None and not schema.accepts(request.body):
-                    faults = schema.add_faults(faults, request.body, "body", "")
+            try:
+                request.body = read_json(request.raw_body, self.max_json_depth)
+            except ValueError as error:
+                return self.malformed(faults, Fault("body", "", "syntax", str(error)), "malformed-body", "JSON")
+            if schema is not None and not schema.accepts(request.body):
+                faults = schema.add_faults(faults, request.body, "body", "")
         if faults is None:
             return None
-        return problem_response("parameter-validation-failed" if bad_parameters else "body-validation-failed",
-                                summary(faults), faults=faults)
+        return self.invalid(faults, bad_parameters)
 
-    cdef object load_json(self, bytes raw):
-        """The value of a JSON text, integers exact at any size; ValueError when it is none or nested too deeply."""
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(raw)
-        if length >= self.max_json_depth * BYTES_PER_LEVEL and <Py_ssize_t>brrt_json_depth(
-                PyBytes_AS_STRING(raw), length, self.max_json_depth) > self.max_json_depth:
-            raise ValueError(f"nested deeper than {self.max_json_depth} levels")
-        value = orjson.loads(raw)
-        if brrt_has_digits(PyBytes_AS_STRING(raw), length, INT64_DIGITS):
-            # orjson makes floats of integers beyond 64 bits.  It has judged the text, so the slower reader may.
-            return json.loads(raw)
-        return value
+    cdef object check_stream(self, Request request, Body body, object faults):
+        """What can be said of a body before it is read: its media type."""
+        if faults is not None:
+            return self.invalid(faults, True)
+        content_type = content_type_of(request, body)
+        sent = parse_media_type(content_type)
+        if sent is None or body.choose(sent) is None:
+            return unsupported(None if request.content_type < 0 else content_type, body)
+        return None
+
+    cdef object read_media(self, Request request, Body body, object faults):
+        """Decode and validate a body whose media type is not plain JSON, by the table of `bodies.py`."""
+        cdef Schema schema
+        cdef bint bad_parameters = faults is not None
+        content_type = content_type_of(request, body)
+        sent = parse_media_type(content_type)
+        entry = None if sent is None else body.choose(sent)
+        if entry is None:
+            if bad_parameters:
+                return self.invalid(faults, True)
+            return unsupported(None if request.content_type < 0 else content_type, body)
+        try:
+            outcome = entry[0](request.raw_body, sent)
+        except BodyError as error:
+            return self.malformed(faults, error.fault, error.slug, sent.essence)
+        request.body = outcome.value
+        if outcome.faults:
+            faults = (faults or []) + outcome.faults
+        schema = entry[1]
+        if schema is not None and outcome.judged is not UNJUDGED and not schema.accepts(outcome.judged):
+            faults = (faults or []) + judge(schema.source, outcome)
+        if not faults:
+            return None
+        return self.invalid(faults, bad_parameters)
 
     cdef object invoke(self, Request request, Operation operation):
         if operation.mode == TASK:
@@ -356,6 +384,8 @@ cdef class Service:
     async def guarded(self, Request request, Operation operation):
         try:
             return await operation.call(request)
+        except BodyStreamError as error:
+            return problem_response(error.slug, str(error))
         except (Exception, SystemExit):
             return self.failure(request)
 
@@ -451,22 +481,13 @@ cdef object content_type_of(Request request, Body body):
     """The Content-Type sent; without one the only type that is declared, else octets (RFC 9110 8.3)."""
     if request.content_type >= 0:
         return request.header("content-type")
-    if len(body.content) == 1 and "*" not in body.content[0][0]:
-        return body.content[0][0]
+    declared = body.content[0][0].media.name if len(body.content) == 1 else "*"
+    if "*" not in declared:
+        return declared
     return "application/octet-stream"
-
-
-cdef bint utf8_charset(str content_type):
-    """JSON and text are read as UTF-8 (RFC 8259 8.1); another charset is another media type."""
-    _, found, rest = content_type.lower().partition("charset=")
-    return not found or rest.partition(";")[0].strip(' \t"') in ("utf-8", "utf8", "us-ascii")
 
 
 cdef object unsupported(object content_type, Body body):
     accepts = ", ".join(body.accepts)
     sent = "the body has no Content-Type" if content_type is None else f"the body is {content_type}"
     return problem_response("unsupported-media-type", f"{sent}; accepted: {accepts}", headers={"Accept": accepts})
-
-
-cdef str summary(list faults):
-    return "1 value is not valid" if len(faults) == 1 else f"{len(faults)} values are not valid"

@@ -13,28 +13,33 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import orjson
+from brrtrouter.core.deep import ABSENT, ONE_MEMBER, Cast, Pairs, PairsDecoder, TextError, at, nested_object
+from brrtrouter.core.jsonread import load_json
+
+__all__ = [
+    "ABSENT",
+    "NOT_TEXT",
+    "Cast",
+    "Pairs",
+    "PairsDecoder",
+    "ParameterLike",
+    "StyledParameter",
+    "TextDecoder",
+    "TextError",
+    "items_decoder",
+    "pairs_decoder",
+    "piece_cast",
+    "separator_of",
+    "text_decoder",
+]
 
 NOT_TEXT = "has a percent sign without two hexadecimal digits, or is not UTF-8 after percent-decoding"
 
-
-class TextError(ValueError):
-    """Text that is no value: the message, the keyword that failed, and a JSON Pointer into the value to be."""
-
-    def __init__(self, message: str, keyword: str = "style", pointer: str = "") -> None:
-        super().__init__(message)
-        self.keyword = keyword
-        self.pointer = pointer
-
-
-Cast = Callable[[str, tuple[str, ...]], Any]
 TextDecoder = Callable[[str], Any]
-Pairs = list[tuple[str, str]]
-PairsDecoder = Callable[[Pairs], tuple[Any, Pairs]]
 
 
-class ParameterLike(Protocol):
-    """What a decoder needs to know; `brrtrouter.spec.model.Parameter` has it."""
+class StyledParameter(Protocol):
+    """How a parameter is written; `brrtrouter.spec.model.Parameter` has it."""
 
     @property
     def name(self) -> str: ...
@@ -46,6 +51,13 @@ class ParameterLike(Protocol):
     def explode(self) -> bool: ...
     @property
     def shape(self) -> str: ...
+    @property
+    def nested(self) -> Any: ...
+
+
+class ParameterLike(StyledParameter, Protocol):
+    """What a decoder needs to know beside."""
+
     @property
     def types(self) -> tuple[str, ...]: ...
     @property
@@ -62,13 +74,15 @@ _DELIMITERS = {
 _COMMA = re.compile(",")
 
 
-def _unescape(text: str, location: str) -> str:
-    """One piece of text as it was meant; header values are never escaped."""
-    if location == "header":
+def _unescape(text: str, parameter: ParameterLike) -> str:
+    """One piece of text as it was meant; header values and cookies of style `cookie` are never escaped."""
+    if parameter.location == "header":
         return text.strip(" \t")
+    if parameter.style == "cookie":
+        return text
     if _BAD_ESCAPE.search(text):
         raise TextError(NOT_TEXT)
-    if location == "query":
+    if parameter.location == "query":
         text = text.replace("+", " ")
     try:
         return unquote(text, errors="strict")
@@ -76,31 +90,32 @@ def _unescape(text: str, location: str) -> str:
         raise TextError(NOT_TEXT) from None
 
 
-def _at(place: str | int, make: Callable[[], Any]) -> Any:
-    """What `make` gives; an error of it is one of the member or item at `place`."""
-    try:
-        return make()
-    except TextError as error:
-        part = str(place).replace("~", "~0").replace("/", "~1")
-        raise TextError(str(error), error.keyword, f"/{part}{error.pointer}") from None
+def separator_of(style: str) -> re.Pattern[str]:
+    """What stands between the pieces of a text in a style without `explode`."""
+    return _DELIMITERS.get(style, _COMMA)
+
+
+def piece_cast(parameter: ParameterLike, cast: Cast) -> Cast:
+    """A cast for text that is still escaped."""
+    return lambda raw, types: cast(_unescape(raw, parameter), types)
 
 
 class _Members:
     """Turns (raw name, raw value) pairs into a dict with every member cast to its declared type."""
 
     def __init__(self, parameter: ParameterLike, cast: Cast) -> None:
-        self._location = parameter.location
+        self._parameter = parameter
         self._properties = parameter.properties
         self._types = parameter.types or ("string",)
         self._cast = cast
 
     def value(self, name: str, raw: str) -> Any:
-        return _at(name, lambda: self._cast(_unescape(raw, self._location), self._properties.get(name, self._types)))
+        return at(name, lambda: self._cast(_unescape(raw, self._parameter), self._properties.get(name, self._types)))
 
     def collect(self, pairs: Pairs) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for raw_name, raw in pairs:
-            name = _unescape(raw_name, self._location)
+            name = _unescape(raw_name, self._parameter)
             self.add(members, name, raw)
         return members
 
@@ -129,21 +144,30 @@ def _assignments(pieces: list[str]) -> Pairs:
 def _content(parameter: ParameterLike, cast: Cast) -> TextDecoder:
     def decode(text: str) -> Any:
         try:
-            return orjson.loads(_unescape(text, parameter.location))
-        except orjson.JSONDecodeError as error:
+            raw = _unescape(text, parameter).encode()
+        except UnicodeEncodeError:
+            raise TextError(NOT_TEXT) from None
+        try:
+            return load_json(raw)
+        except ValueError as error:
             raise TextError(f"is not JSON: {error}", "content") from None
 
     return decode
 
 
+def items_decoder(parameter: ParameterLike, cast: Cast) -> Callable[[list[str]], list[Any]]:
+    """From the pieces of an array to its value."""
+
+    def item(piece: str) -> Any:
+        return cast(_unescape(piece, parameter), parameter.types)
+
+    return lambda pieces: [at(place, partial(item, piece)) for place, piece in enumerate(pieces)]
+
+
 def _pieces_decoder(parameter: ParameterLike, cast: Cast) -> Callable[[list[str]], Any]:
     """From the pieces of an array or object to its value."""
     if parameter.shape == "array":
-
-        def item(piece: str) -> Any:
-            return cast(_unescape(piece, parameter.location), parameter.types)
-
-        return lambda pieces: [_at(at, partial(item, piece)) for at, piece in enumerate(pieces)]
+        return items_decoder(parameter, cast)
     members = _Members(parameter, cast)
     split = _assignments if parameter.explode and parameter.style in ("simple", "label", "matrix") else _alternating
     return lambda pieces: members.collect(split(pieces))
@@ -151,7 +175,7 @@ def _pieces_decoder(parameter: ParameterLike, cast: Cast) -> Callable[[list[str]
 
 def _separated(parameter: ParameterLike, cast: Cast) -> TextDecoder:
     """simple and form without names, spaceDelimited, pipeDelimited."""
-    delimiter = _DELIMITERS.get(parameter.style, _COMMA)
+    delimiter = separator_of(parameter.style)
     decode_pieces = _pieces_decoder(parameter, cast)
     return lambda text: decode_pieces(delimiter.split(text) if text else [])
 
@@ -165,7 +189,7 @@ def _label(parameter: ParameterLike, cast: Cast) -> TextDecoder:
             raise TextError("does not start with '.', as style label demands")
         rest = text[1:]
         if decode_pieces is None:
-            return cast(_unescape(rest, parameter.location), parameter.types)
+            return cast(_unescape(rest, parameter), parameter.types)
         return decode_pieces(rest.split(separator) if rest else [])
 
     return decode
@@ -177,7 +201,7 @@ def _matrix(parameter: ParameterLike, cast: Cast) -> TextDecoder:
 
     def own_value(piece: str) -> str:
         found, _, value = piece.partition("=")
-        if _unescape(found, parameter.location) != name:
+        if _unescape(found, parameter) != name:
             raise TextError(f"has {found!r} where style matrix demands ';{name}='")
         return value
 
@@ -192,7 +216,7 @@ def _matrix(parameter: ParameterLike, cast: Cast) -> TextDecoder:
             raise TextError("has more than one value")
         value = own_value(pieces[0])
         if decode_pieces is None:
-            return cast(_unescape(value, parameter.location), parameter.types)
+            return cast(_unescape(value, parameter), parameter.types)
         return decode_pieces(value.split(",") if value else [])
 
     return decode
@@ -200,7 +224,7 @@ def _matrix(parameter: ParameterLike, cast: Cast) -> TextDecoder:
 
 def _scalar_text(parameter: ParameterLike, cast: Cast) -> TextDecoder:
     """A style that has no meaning for the shape: the text is one value."""
-    return lambda text: cast(_unescape(text, parameter.location), parameter.types or ("string",))
+    return lambda text: cast(_unescape(text, parameter), parameter.types or ("string",))
 
 
 def _exploded_form(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
@@ -210,7 +234,7 @@ def _exploded_form(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
     def decode(pairs: Pairs) -> tuple[Any, Pairs]:
         mine = [pair for pair in pairs if pair[0] in parameter.properties or parameter.additional]
         if not mine:
-            return None, pairs
+            return ABSENT, pairs
         rest = [pair for pair in pairs if not (pair[0] in parameter.properties or parameter.additional)]
         collected: dict[str, Any] = {}
         for name, raw in mine:
@@ -222,40 +246,48 @@ def _exploded_form(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
 
 def _deep_object(parameter: ParameterLike, cast: Cast) -> PairsDecoder:
     members = _Members(parameter, cast)
-    prefix = parameter.name + "["
+    own = parameter.name
 
     def decode(pairs: Pairs) -> tuple[Any, Pairs]:
         collected: dict[str, Any] = {}
         rest = []
         for name, raw in pairs:
-            member = name[len(prefix) : -1]
-            if not (name.startswith(prefix) and name.endswith("]")) or "[" in member or "]" in member:
+            member = ONE_MEMBER.fullmatch(name, len(own)) if name.startswith(own) else None
+            if member is None:
                 rest.append((name, raw))
-                continue
-            members.add(collected, member, raw)
-        return (collected or None), rest
+            else:
+                members.add(collected, member[1], raw)
+        return (collected or ABSENT), rest
 
     return decode
 
 
-def decoder_for(parameter: ParameterLike, cast: Cast) -> tuple[TextDecoder | PairsDecoder, bool]:
-    """The decoder of a parameter that `arguments.pyx` does not decode itself, and whether it takes named pairs.
+def pairs_decoder(parameter: ParameterLike, cast: Cast) -> PairsDecoder | None:
+    """The decoder of an object whose members are pairs of their own; None for every other parameter.
 
-    A text decoder gets the raw text of the one value.  A pairs decoder gets (decoded name, raw value) pairs that no
-    other parameter has claimed and gives the value (None when there is none) and the pairs it left.
-    `cast(text, types)` raises TextError when the text is of none of the types.
+    It gets (decoded name, raw value) pairs that no other parameter has claimed and gives the value (`ABSENT` when there
+    is none) and the pairs it left.  `cast(text, types)` raises TextError when the text is of none of the types.
     """
+    if parameter.shape != "object":
+        return None
+    if parameter.style == "deepObject":
+        if parameter.nested is not None:
+            return nested_object(parameter.name, parameter.nested, piece_cast(parameter, cast))
+        return _deep_object(parameter, cast)
+    if parameter.style in ("form", "cookie") and parameter.explode:
+        return _exploded_form(parameter, cast)
+    return None
+
+
+def text_decoder(parameter: ParameterLike, cast: Cast) -> TextDecoder:
+    """The decoder of every other parameter of one shape: it gets the raw text of the one value."""
     if parameter.shape == "content":
-        return _content(parameter, cast), False
+        return _content(parameter, cast)
     if parameter.style in _BY_STYLE:
-        return _BY_STYLE[parameter.style](parameter, cast), False
-    if parameter.shape == "object":
-        if parameter.style == "deepObject":
-            return _deep_object(parameter, cast), True
-        if parameter.style == "form" and parameter.explode:
-            return _exploded_form(parameter, cast), True
-        return _separated(parameter, cast), False
-    return _scalar_text(parameter, cast), False
+        return _BY_STYLE[parameter.style](parameter, cast)
+    if parameter.shape in ("array", "object"):
+        return _separated(parameter, cast)
+    return _scalar_text(parameter, cast)
 
 
 _BY_STYLE: dict[str, Callable[[ParameterLike, Cast], TextDecoder]] = {"label": _label, "matrix": _matrix}

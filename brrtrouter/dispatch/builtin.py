@@ -57,10 +57,32 @@ class Endpoint:
     call: Callable[[Request], Response]
 
 
-def endpoints(settings: Endpoints, specification: Document) -> Iterator[Endpoint]:
+class Readiness:
+    """Whether new requests are welcome: not while a server of this application drains."""
+
+    def __init__(self) -> None:
+        self._draining: set[object] = set()
+
+    def lose(self, server: object) -> None:
+        """A server begins to drain."""
+        self._draining.add(server)
+
+    def regain(self, server: object) -> None:
+        """A server has ended: what it did says nothing about the next one."""
+        self._draining.discard(server)
+
+    def answer(self, request: Request) -> Response:
+        """200, or 503 that tells a load balancer to send no more."""
+        ready = not self._draining
+        return Response(200 if ready else 503, {"status": "ok" if ready else "draining"}, {"Cache-Control": "no-store"})
+
+
+def endpoints(settings: Endpoints, specification: Document, readiness: Readiness) -> Iterator[Endpoint]:
     """The endpoints that are switched on."""
     if settings.health is not None:
         yield Endpoint(settings.health, "health", _health)
+    if settings.ready is not None:
+        yield Endpoint(settings.ready, "ready", readiness.answer)
     document = _OpenApi(specification)
     if settings.openapi_json is not None:
         yield Endpoint(settings.openapi_json, "openapi_json", document.as_json)

@@ -6,16 +6,23 @@ import base64
 from typing import Any
 
 from brrtrouter.core.request import Request
+from brrtrouter.core.uploads import UploadFile
 
 
 def _plain(value: Any) -> Any:
-    """A body that is bytes becomes text, base64 when it is not UTF-8."""
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(value).decode()
+    """A body as JSON can say it: bytes become text, base64 when they are not UTF-8; of a file, what is known of it."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    if isinstance(value, UploadFile):
+        return {"filename": value.filename, "content_type": value.content_type, "size": value.size}
+    if isinstance(value, dict) and any(isinstance(item, (UploadFile, list)) for item in value.values()):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list) and any(isinstance(item, UploadFile) for item in value):
+        return [_plain(item) for item in value]
+    return value
 
 
 # With these statuses an answer has no content (RFC 9110 15.3.5 and 15.3.6), so there would be nothing to see.

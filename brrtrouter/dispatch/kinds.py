@@ -9,6 +9,7 @@ import dis
 import functools
 import inspect
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from brrtrouter.core.service import Mode
@@ -46,8 +47,12 @@ def mode_of(function: Callable[..., Any]) -> Mode:
     # What is compiled, or only marked as a coroutine function, cannot be looked into.
     if not inspect.isfunction(underlying) or not underlying.__code__.co_flags & inspect.CO_COROUTINE:
         return Mode.TASK
-    suspends = any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(underlying.__code__))
-    return Mode.TASK if suspends else Mode.INLINE
+    return Mode.TASK if _may_suspend(underlying.__code__) else Mode.INLINE
+
+
+@functools.lru_cache(maxsize=1024)  # one function may answer a thousand operations
+def _may_suspend(code: CodeType) -> bool:
+    return any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code))
 
 
 def never_blocks(function: Callable[..., Any]) -> bool:

@@ -14,7 +14,17 @@ from threading import Lock, Semaphore
 from typing import Any
 
 from brrtrouter.core.request import Request
-from brrtrouter.core.response import problem_response
+from brrtrouter.core.response import Response, problem_response
+
+
+class Refusal(Response):
+    """A problem that the server answers with in place of a handler, who never saw the request."""
+
+    @classmethod
+    def of(cls, slug: str, detail: str, headers: dict[str, str]) -> Refusal:
+        """The refusal for a problem of `brrtrouter.errors.PROBLEMS`."""
+        problem = problem_response(slug, detail, headers=headers)
+        return cls(problem.status, problem.body, problem.headers, problem.media_type)
 
 
 class Pool:
@@ -38,9 +48,7 @@ class Pool:
 
         async def call(request: Request) -> Any:
             if not self._places.acquire(blocking=False):
-                return problem_response(
-                    "service-unavailable", "too many requests wait for a thread", headers={"Retry-After": "1"}
-                )
+                return Refusal.of("service-unavailable", "too many requests wait for a thread", {"Retry-After": "1"})
             result = await asyncio.wrap_future(self._submit(function, request))
             return await result if inspect.iscoroutine(result) else result
 

@@ -1,16 +1,13 @@
 """`Server`: one listening socket, one event loop, from start to a drained stop.
 
 The listening socket is opened by whoever calls `start` or `run`, so that a port in use is reported there and then.
-Nothing here waits by sleeping: readiness, draining and the end are events.
+Nothing here waits by sleeping: readiness, draining and the end are events, and every wait for one has a limit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -18,94 +15,82 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from brrtrouter.core.protocol import Endpoint, HttpProtocol
+from brrtrouter.config import Server as Settings
+from brrtrouter.core.peer import Peer, Proxies
+from brrtrouter.core.protocol import HttpProtocol
 from brrtrouter.core.service import Service
-from brrtrouter.errors import BrrtError
+from brrtrouter.server import tls
+from brrtrouter.server.acceptor import Acceptor
+from brrtrouter.server.drain import Manner, WatchedEndpoint
+from brrtrouter.server.roles import Alone, Role
+from brrtrouter.server.sockets import HANDSHAKE_SECONDS, Listener, ServerError, listen
 
 if TYPE_CHECKING:
     from brrtrouter.app import App
 
+__all__ = ["Server", "ServerError"]
 logger = logging.getLogger("brrtrouter.server")
 
 
-class ServerError(BrrtError):
-    """The server cannot listen, or did not get ready or stop in time; the message names the address."""
-
-
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Open a listening TCP socket on the first address of `host`.
-
-    Raises ServerError that names address and reason: in use, not permitted, not an address of this machine.
-    """
-    if not 0 <= port <= 65535:
-        raise ServerError(
-            f"cannot listen on {host}:{port}: ports are 0 to 65535"
-        )  # the system would take it modulo 65536
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
-        raise ServerError(f"cannot listen on {host}:{port}: {reason}") from None
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(backlog)
-        sock.setblocking(False)
-    except (OSError, OverflowError) as error:
-        sock.close()
-        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        reason = "the port is in use" if in_use else getattr(error, "strerror", None) or str(error)
-        raise ServerError(f"cannot listen on {host}:{port}: {reason}") from None
-    return sock
-
-
 class Server:
-    """A running application: `start` (in a thread) or `run` (here), `wait_ready`, `url`, `stop`."""
+    """A running application: `start` (in a thread) or `run` (here), `wait_ready`, `url`, `stop`.
 
-    def __init__(self, app: App, host: str = "127.0.0.1", port: int = 8080) -> None:
+    listener: a socket that is open already, in place of host and port.  settings: in place of those of the app.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        listener: Listener | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         self._app = app
+        self._settings = settings or app.config.server
         self._drain_seconds = app.config.limits.drain
+        self._proxies = Proxies(self._settings.trusted_proxies, self._settings.forwarded)
         # Compiling first: what is wrong with the application is said before a port is taken.
         self._service: Service = app.service
-        self._socket = listen(host, port, app.config.limits.backlog)
-        self._address: tuple[str, int] = self._socket.getsockname()[:2]
+        self._tls = tls.configured(self._settings)
+        self._listener = listener or Listener(listen(host, port, app.config.limits.backlog))
+        self._address = self._listener.address
+        self._url = self._listener.url("http" if self._tls is None else "https")
         self._ready = threading.Event()
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._stop_asked = False
+        self._role = Role()
+        self._manner: Manner | None = None  # None until a stop is asked for
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._endpoint: Endpoint | None = None
+        self._cut: asyncio.Future[None] | None = None
+        self._endpoint: WatchedEndpoint | None = None
         self._lock = threading.Lock()
         app.on_service(self._take_service)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port that the server listens on."""
+        """Host and port that the server listens on; the path and 0 for a unix socket."""
         return self._address
 
     @property
     def url(self) -> str:
-        """`http://host:port` without a slash at the end."""
-        host, port = self._address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """`http://host:port` without a slash at the end; `unix:/path` for a unix socket."""
+        return self._url
 
     def start(self) -> Server:
         """Serve in a thread of its own and return at once; connections are accepted by the system from now on."""
-        self._thread = threading.Thread(target=self._run_loop, args=(False,), name="brrtrouter-server", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="brrtrouter-server", daemon=True)
         self._thread.start()
         return self
 
-    def run(self, ready: Callable[[Server], None] | None = None) -> None:
+    def run(self, ready: Callable[[Server], None] | None = None, *, role: Role | None = None) -> None:
         """Serve in this thread until SIGTERM or SIGINT; `ready` is called once the server answers."""
         self._thread = threading.current_thread()
-        self._run_loop(True, ready)
+        self._role = role or Alone()
+        self._run_loop(ready)
         if self._failure is not None:
             raise self._failure
 
@@ -126,7 +111,7 @@ class Server:
         with self._lock:
             if timeout is not None:
                 self._drain_seconds = timeout
-            self._stop_asked = True  # for a loop that does not run yet
+            self._manner = self._manner or Manner.QUICK  # for a loop that does not run yet
             if self._loop is not None and self._stopping is not None:
                 self._loop.call_soon_threadsafe(self._stopping.set)
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -138,6 +123,47 @@ class Server:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    # -- for roles, inside of the thread that serves
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._manner is not None
+
+    def begin_stop(self, manner: Manner) -> None:
+        """Begin to drain; when that has begun already nothing changes."""
+        assert self._stopping is not None
+        self._manner = self._manner or manner
+        self._stopping.set()
+
+    def cut(self) -> None:
+        """Do not wait any longer: cut every connection."""
+        assert self._endpoint is not None
+        assert self._cut is not None
+        logger.warning("cutting %d connections", len(self._endpoint.connections))
+        if not self._cut.done():
+            self._cut.set_result(None)
+        self._endpoint.abort()
+
+    def fence(self) -> None:
+        """Let nobody connect any more; see `Listener.fence`."""
+        self._listener.fence()
+
+    def refresh_tls(self, *, force: bool = False) -> None:
+        """Take changed certificates; without TLS there are none."""
+        if self._tls is not None:
+            self._tls.refresh(force=force)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self._tls is not None
+
+    async def until(self, event: asyncio.Future[Any], seconds: float) -> None:
+        """Wait for an event, but no longer than `seconds`, and not beyond a `cut`."""
+        assert self._cut is not None
+        await asyncio.wait({event, self._cut}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
     # -- inside of the thread that serves
 
     def _take_service(self, service: Service) -> None:
@@ -146,63 +172,105 @@ class Server:
         if self._endpoint is not None:
             self._endpoint.service = service
 
-    def _run_loop(self, signals: bool, ready: Callable[[Server], None] | None = None) -> None:
+    def _peer(self, transport: asyncio.BaseTransport) -> Peer:
+        address = transport.get_extra_info("peername")
+        return Peer(
+            address[:2] if isinstance(address, tuple) else None,
+            "http" if self._tls is None else "https",
+            transport.get_extra_info("peercert") or None,
+            self._proxies,
+        )
+
+    def _run_loop(self, ready: Callable[[Server], None] | None = None) -> None:
         try:
             with _new_runner() as runner:
-                runner.run(self._serve(signals, ready))
+                runner.run(self._serve(ready))
         except BaseException as error:
             self._failure = error
             if not isinstance(error, KeyboardInterrupt):
                 logger.exception("the server on %s failed", self.url)
         finally:
-            self._socket.close()
+            self._listener.remove()
+            self._listener.close()
             self._ready.set()
             self._app.off_service(self._take_service)
+            self._app.readiness.regain(self)
             self._app.close()
             self._done.set()
 
-    async def _serve(self, signals: bool, ready: Callable[[Server], None] | None) -> None:
+    async def _serve(self, ready: Callable[[Server], None] | None) -> None:
         loop = asyncio.get_running_loop()
-        endpoint = Endpoint(self._service, loop)
+        endpoint = WatchedEndpoint(self._service, loop, self._peer)
         stopping = asyncio.Event()
         with self._lock:
             self._loop, self._endpoint, self._stopping = loop, endpoint, stopping
-            if self._stop_asked:
+            self._cut = loop.create_future()
+            if self._manner is not None:
                 stopping.set()
-        if signals:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._on_signal, number)
-        server = await loop.create_server(lambda: HttpProtocol(endpoint), sock=self._socket)
+        acceptor = Acceptor(
+            self._listener.sock,
+            lambda: HttpProtocol(endpoint),
+            tls=lambda: None if self._tls is None else self._tls.context,
+            handshake=self._settings.tls_handshake,
+            shared=self._role.shared,
+        )
+        await self._role.prepare(self)
+        acceptor.start()
+        if self._tls is not None and self._settings.tls_check:
+            self._watch_certificates(loop)
         self._ready.set()
+        self._role.started(self)
         if ready is not None:
             ready(self)
         await stopping.wait()
-        server.close()
-        await self._drain(endpoint)
+        self._role.ending(self)
+        self._app.readiness.lose(self)
+        await self._end(endpoint, acceptor)
+        await self._app.outgoing.aclose()
         with self._lock:
             self._loop = None  # it is about to be closed
 
-    async def _drain(self, endpoint: Endpoint) -> None:
+    def _watch_certificates(self, loop: asyncio.AbstractEventLoop) -> None:
+        def look() -> None:
+            self.refresh_tls()
+            loop.call_later(self._settings.tls_check, look)
+
+        loop.call_later(self._settings.tls_check, look)
+
+    async def _end(self, endpoint: WatchedEndpoint, acceptor: Acceptor) -> None:
+        """Every wait here ends at the limit `drain` at the latest, which counts from now."""
+        loop, manner = asyncio.get_running_loop(), self._manner
+        deadline = loop.time() + self._drain_seconds
+        idle = min(self._settings.drain_idle, self._drain_seconds)
+        endpoint.draining = True  # every answer from now on is the last one of its connection
+        if manner is Manner.PATIENT:
+            open_now = list(endpoint.connections)
+            await asyncio.gather(
+                self.until(endpoint.left(), idle), self.until(loop.create_future(), self._settings.drain_delay)
+            )
+            for connection in open_now:  # not those that came since: their request is on its way
+                connection.drain()
+            await self._role.fence(self)
+            await self.until(loop.create_future(), HANDSHAKE_SECONDS)
+        acceptor.stop(empty=manner is Manner.PATIENT)
+        if manner is Manner.QUICK:
+            self._listener.remove()
+        self._listener.close()
+        if manner is not Manner.QUICK:
+            if acceptor.opening:
+                await self.until(asyncio.gather(*acceptor.opening, return_exceptions=True), idle)
+            await self.until(endpoint.left(), min(idle, deadline - loop.time()))
+        for opening in acceptor.opening:
+            opening.cancel()
+        await self._drain(endpoint, max(deadline - loop.time(), 0))
+
+    async def _drain(self, endpoint: WatchedEndpoint, seconds: float) -> None:
         drained = asyncio.get_running_loop().create_future()
         endpoint.drain(drained)
-        try:
-            await asyncio.wait_for(drained, self._drain_seconds)
-        except asyncio.TimeoutError:  # another class than TimeoutError before Python 3.11
+        await self.until(drained, seconds)
+        if not drained.done():
             logger.warning("%d connections were not done after %g s", len(endpoint.connections), self._drain_seconds)
             endpoint.abort()
-
-    def _on_signal(self, number: int) -> None:
-        """The first signal drains, the second one ends at once."""
-        assert self._stopping is not None
-        assert self._endpoint is not None
-        if self._stopping.is_set():
-            logger.warning(
-                "%s again: cutting %d connections", signal.Signals(number).name, len(self._endpoint.connections)
-            )
-            self._endpoint.abort()
-            return
-        logger.info("%s: draining", signal.Signals(number).name)
-        self._stopping.set()
 
 
 def _new_runner() -> Any:

@@ -8,12 +8,14 @@ schema keeps the paths of the original, so that a failed path can be followed in
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import unquote
 
 from brrtrouter.errors import BrrtError
+from brrtrouter.spec.formats import bind
 from brrtrouter.spec.grammar import FIELDS
-from brrtrouter.spec.patterns import spell_out
-from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
+from brrtrouter.spec.patterns import PatternTooLargeError, spell_out
+from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem, Resource
 
 Direction = Literal["request", "response"]
 
@@ -39,30 +41,58 @@ _SCHEMAS: Final = {name: f.many for name, f in FIELDS["schema"].items() if name 
 _REFERENCES: Final = ("$ref", "$dynamicRef")
 _UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9_.\-]")
 
-# Formats of the OpenAPI registry that bound a number.
-INTEGER_FORMATS: Final[dict[str, tuple[int, int]]] = {
-    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
-}
+
+class SchemaOptions(NamedTuple):
+    """How the schemas of a document are read.
+
+    formats: `format` is asserted, not only noted.  read_only, write_only: what a request, or an answer, with such a
+    member is, "accept" or "refuse".  faults: how many faults of one value are told.
+    """
+
+    formats: bool = True
+    read_only: str = "accept"
+    write_only: str = "accept"
+    faults: int = 100
+
+
+# The dynamic anchors that the schemas entered so far have, the outermost first; each with the id of its schema's value.
+Scope = tuple[tuple[str, int], ...]
+# Schemas are translated once for each scope that they are reached in.
+_MAX_FRAGMENTS: Final = 100_000
+
+
+class Walk(NamedTuple):
+    """The way from the root of a bundle to a schema: the names it needs so far, and the dynamic scope."""
+
+    needed: list[str]
+    scope: Scope
 
 
 class Bundler:
     """Makes the bundles for one direction; fragments are translated once and shared by all bundles."""
 
-    def __init__(self, files: Files, direction: Direction) -> None:
+    def __init__(self, files: Files, direction: Direction, options: SchemaOptions) -> None:
         self.files = files
         self.old = files.dialect == "3.0"
+        self.formats = options.formats
+        mark, policy = {
+            "request": ("readOnly", options.read_only),
+            "response": ("writeOnly", options.write_only),
+        }[direction]
+        self.refused = policy == "refuse"
         # OpenAPI 3.0.3 section 4.7.24.2: a required readOnly property is required in responses only, and reverse.
-        self.exempt = {"request": "readOnly", "response": "writeOnly"}[direction] if self.old else ""
-        self._names: dict[int, str] = {}
-        self._nodes: dict[str, Node] = {}
+        # What may not be sent cannot be required either.
+        self.exempt = mark if self.old or self.refused else ""
+        self._names: dict[tuple[int, Scope], str] = {}
+        self._nodes: dict[str, tuple[Node, Scope]] = {}
+        self._anchored: dict[int, Node] = {}
         self._fragments: dict[str, tuple[Any, tuple[str, ...]]] = {}
 
     def bundle(self, node: Node) -> Any:
         """The schema at `node` and all that it refers to as one 2020-12 schema.  Raises `SchemaCompileError`."""
         needed: list[str] = []
         try:
-            root = self._translate(node, needed)
+            root = self._translate(node, Walk(needed, ()))
             definitions: dict[str, Any] = {}
             while needed:
                 name = needed.pop()
@@ -79,43 +109,68 @@ class Bundler:
         known = self._fragments.get(name)
         if known is None:
             needed: list[str] = []
-            schema = self._translate(self._nodes[name], needed)
+            node, scope = self._nodes[name]
+            schema = self._translate(node, Walk(needed, scope))
             known = self._fragments[name] = (schema, tuple(needed))
         return known
 
-    def _local(self, node: Node, keyword: str, needed: list[str]) -> str:
+    def _local(self, node: Node, keyword: str, walk: Walk) -> str:
         reference = node.value[keyword]
         if not isinstance(reference, str):
             raise ReferenceProblem(f"{keyword} has to be a string")
         target = self.files.resolve(reference, node.resource)
         if not isinstance(target.value, (dict, bool)):
             raise ReferenceProblem(f"{reference!r} is no schema")
+        if keyword == "$dynamicRef":
+            target = self._outermost(target, reference, walk.scope)
         # `true` and `false` have no identity of their own, but nothing distinguishes two of them either.
-        name = self._names.get(id(target.value))
+        key = (id(target.value), walk.scope)
+        name = self._names.get(key)
         if name is None:
             stem = _UNNAMEABLE.sub("_", target.pointer.rpartition("/")[2]) or "root"
             name = stem
             while name in self._nodes:
                 name = f"{stem}_{len(self._nodes)}"
-            self._names[id(target.value)] = name
-            self._nodes[name] = target
-        needed.append(name)
+            if len(self._nodes) >= _MAX_FRAGMENTS:
+                raise ReferenceProblem("its dynamic references give too many schemas")
+            self._names[key] = name
+            self._nodes[name] = (target, walk.scope)
+        walk.needed.append(name)
         return f"#/$defs/{name}"
 
-    def _translate(self, node: Node, needed: list[str]) -> Any:
+    def _outermost(self, target: Node, reference: str, scope: Scope) -> Node:
+        """What a dynamic reference means in this scope (JSON Schema 2020-12 section 8.2.3.2)."""
+        name = unquote(reference.partition("#")[2])
+        if not isinstance(target.value, dict) or target.value.get("$dynamicAnchor") != name:
+            return target
+        return next((self._anchored[key] for anchor, key in scope if anchor == name), target)
+
+    def _entered(self, walk: Walk, resource: Resource) -> Walk:
+        """The same way, with the dynamic anchors of a resource that it has come to."""
+        known = {name for name, _ in walk.scope}
+        more: list[tuple[str, int]] = []
+        for name, node in self.files.dynamic_anchors(resource).items():
+            if name not in known:
+                self._anchored[id(node.value)] = node
+                more.append((name, id(node.value)))
+        return Walk(walk.needed, walk.scope + tuple(more)) if more else walk
+
+    def _translate(self, node: Node, walk: Walk) -> Any:
         value = node.value
         if isinstance(value, bool):
             return value
         if not isinstance(value, dict):
             raise SchemaCompileError(node.place, "a schema has to be an object")
         node = self.files.enter(node)
+        if self.files.dynamic:
+            walk = self._entered(walk, node.resource)
         if self.old and "$ref" in value:
-            return {"$ref": self._local(node, "$ref", needed)}
+            return {"$ref": self._local(node, "$ref", walk)}
         schema: dict[str, Any] = {}
         for keyword, item in value.items():
             many = _SCHEMAS.get(keyword)
             if many == "one":
-                schema[keyword] = self._translate(node.child(keyword), needed)
+                schema[keyword] = self._translate(node.child(keyword), walk)
             elif many is not None:
                 inner = node.child(keyword)
                 if many == "map" and isinstance(item, dict):
@@ -123,11 +178,15 @@ class Bundler:
                     for name in item:
                         if name == "$ref" and isinstance(item[name], str):
                             continue
-                        members[name] = self._translate(inner.child(name), needed)
+                        member = inner.child(name)
+                        if self.refused and keyword == "properties" and self._flagged(member):
+                            members[name] = False
+                        else:
+                            members[name] = self._translate(member, walk)
                 elif many == "list" and isinstance(item, list):
                     members = []
                     for at in range(len(item)):
-                        members.append(self._translate(inner.child(at), needed))
+                        members.append(self._translate(inner.child(at), walk))
                 else:
                     wanted = "an object" if many == "map" else "a list"
                     raise SchemaCompileError(inner.place, f"{keyword} has to be {wanted}")
@@ -135,16 +194,21 @@ class Bundler:
             elif keyword in _PLAIN:
                 schema[keyword] = item
             elif keyword in _REFERENCES:
-                local = self._local(node, keyword, needed)
+                local = self._local(node, keyword, walk)
                 if schema.setdefault("$ref", local) != local:
                     schema.setdefault("allOf", []).append({"$ref": local})
         _repair(schema)
         if "pattern" in schema or "patternProperties" in schema:
-            spell_out(schema)
+            try:
+                spell_out(schema)
+            except PatternTooLargeError as error:
+                raise SchemaCompileError(node.place, str(error)) from None
         if self.old:
             self._modernise(node, schema)
-        if "format" in schema:
-            _bound(schema)
+        if self.exempt and isinstance(schema.get("required"), list):
+            schema["required"] = [name for name in schema["required"] if not self._exempted(node, name)]
+        if self.formats and "format" in schema:
+            bind(schema)
         return schema
 
     def _modernise(self, node: Node, schema: dict[str, Any]) -> None:
@@ -153,9 +217,6 @@ class Bundler:
         # `nullable` widens `type` and nothing else: an enum still has to list null.
         if node.value.get("nullable") is True and isinstance(kind, str) and kind != "null":
             schema["type"] = [kind, "null"]
-        required = schema.get("required")
-        if isinstance(required, list):
-            schema["required"] = [name for name in required if not self._exempted(node, name)]
 
     def _exempted(self, node: Node, name: Any) -> bool:
         return any(self._flagged(place) for place in self._places(node, name))
@@ -207,16 +268,3 @@ def _repair(schema: dict[str, Any]) -> None:
     required = schema.get("required")
     if isinstance(required, list) and all(isinstance(name, str) for name in required):
         schema["required"] = list(dict.fromkeys(required))
-
-
-def _bound(schema: dict[str, Any]) -> None:
-    """Make `format: int32` and its like assertions: bounds bind numbers only, so text stays untouched."""
-    name = schema["format"]
-    if not isinstance(name, str) or name not in INTEGER_FORMATS:
-        return
-    del schema["format"]
-    lowest, highest = INTEGER_FORMATS[name]
-    for keyword, bound, choose in (("minimum", lowest, max), ("maximum", highest, min)):
-        own = schema.get(keyword, bound)
-        if isinstance(own, (int, float)) and not isinstance(own, bool):
-            schema[keyword] = choose(own, bound)

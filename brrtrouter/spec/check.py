@@ -1,7 +1,7 @@
 """One walk over a whole document by the table of `grammar.py`.
 
 Finds values of the wrong type and references that lead nowhere, in the entry document and in every part of
-other files that it reaches, and names what is read but not executed.  Every object is visited once per kind.
+other files that it reaches.  Every object is visited once per kind.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from brrtrouter.spec.grammar import (
     EXCLUSIVE,
     FIELDS,
     INFORMATIVE,
+    NEW_FIELDS,
     NO_REFERENCE,
-    NOT_EXECUTED,
     PLAIN_FIELDS,
     REFERENCE_ISSUES,
     UNIFORM,
@@ -96,12 +96,11 @@ class Checker:
         if kind == "root" and "jsonSchemaDialect" in value:
             self._dialect(node, "jsonSchemaDialect")
         fields = FIELDS[kind]
-        silent = NOT_EXECUTED.get(kind, {})
+        if kind in NEW_FIELDS and self.files.version < (3, 2):
+            fields = {name: field for name, field in fields.items() if name not in NEW_FIELDS[kind]}
         for name in reversed(value):
             if name in fields:
                 self._members(node.child(name), fields[name])
-            if name in silent and value[name]:
-                self._add("NotExecuted", node.child(name).place, silent[name], "warning")
         for name in value.keys() - fields.keys() - PLAIN_FIELDS[kind] if kind in PLAIN_FIELDS else ():
             if not name.startswith("x-"):
                 self._add("UnknownField", node.child(name).place, f"{kind} has no such field", "warning")
@@ -153,9 +152,8 @@ class Checker:
             if self.files.dialect == "3.0":
                 return
         if "$dynamicRef" in value:
+            self.files.dynamic = True
             self._reference(node, "schema", "$dynamicRef")
-            text = "$dynamicRef is resolved like $ref, without a dynamic scope"
-            self._add("NotExecuted", node.place, text, "warning")
         if "required" in value or "exclusiveMinimum" in value or "exclusiveMaximum" in value:
             self._repaired(node)
         if "$schema" in value:

@@ -6,11 +6,14 @@ import re
 from typing import Any, Final
 
 from brrtrouter.spec.bundle import Direction
-from brrtrouter.spec.model import MISSING, MediaType, RequestBody, Response
-from brrtrouter.spec.parameters import says_something
+from brrtrouter.spec.forms import FormReader
+from brrtrouter.spec.links import LinkReader
+from brrtrouter.spec.model import MISSING, Link, MediaType, Parameter, Reading, RequestBody, Response
+from brrtrouter.spec.parameters import ParameterReader, says_something
 from brrtrouter.spec.reference import Node, ReferenceProblem
 from brrtrouter.spec.report import Report, member, members, text
-from brrtrouter.spec.schema import SchemaSet
+from brrtrouter.spec.schema import Schema, SchemaSet
+from brrtrouter.spec.written import read_examples
 
 _STATUS: Final = re.compile(r"[1-5](?:[0-9][0-9]|XX)|default")
 _MEDIA_TYPE: Final = re.compile(r"[^\s/;]+/[^\s/;]+")
@@ -19,12 +22,15 @@ _MEDIA_TYPE: Final = re.compile(r"[^\s/;]+/[^\s/;]+")
 class ContentReader:
     """Builds each Request Body, Response and content map once, however many operations refer to it."""
 
-    def __init__(self, report: Report, schemas: SchemaSet) -> None:
+    def __init__(self, report: Report, schemas: SchemaSet, parameters: ParameterReader) -> None:
         self.report = report
+        self.parameters = parameters
         self.schemas = schemas
         self.files = schemas.files
+        self.links = LinkReader(self.files, report)
+        self._forms = FormReader(report, parameters)
         self._bodies: dict[int, RequestBody] = {}
-        self._responses: dict[int, tuple[str, tuple[MediaType, ...]]] = {}
+        self._responses: dict[int, tuple[str, tuple[MediaType, ...], tuple[Parameter, ...], tuple[Link, ...]]] = {}
 
     def body(self, node: Node | None) -> RequestBody | None:
         """The Request Body Object at `node`."""
@@ -59,7 +65,11 @@ class ContentReader:
             known = self._responses.get(id(response.value))
             if known is None:
                 content = self._content(member(response, "content"), "response")
-                known = self._responses[id(response.value)] = (text(response.value.get("description")), content)
+                headers = self.parameters.read_headers(member(response, "headers"), "response")
+                # Since 3.2 a summary may stand in place of the description.
+                words = text(response.value.get("description")) or text(response.value.get("summary"))
+                known = (words, content, headers, self.links.read(member(response, "links")))
+                self._responses[id(response.value)] = known
             found[name] = Response(name, *known)
         return tuple(found.values())
 
@@ -82,10 +92,17 @@ class ContentReader:
             media = self._object(item)
             if media is None:
                 continue
-            schema = member(media, "schema")
-            handle = self.schemas.schema(schema, direction) if schema and says_something(schema.value) else None
-            found.append(MediaType(name.lower(), essence, handle, self._example(media)))
+            handle = self._schema(member(media, "schema"), direction)
+            each = self._schema(member(media, "itemSchema"), direction)
+            read = direction == "request" or essence.endswith(("/xml", "+xml"))
+            reading = self._forms.read(essence, media) if read else Reading()
+            example = self._example(media)
+            written = read_examples(self.files, media)
+            found.append(MediaType(name.lower(), essence, handle, example, _parameters(name), reading, each, written))
         return tuple(found)
+
+    def _schema(self, schema: Node | None, direction: Direction) -> Schema | None:
+        return self.schemas.schema(schema, direction) if schema and says_something(schema.value) else None
 
     def _example(self, media: Node) -> Any:
         if "example" in media.value:
@@ -96,3 +113,13 @@ class ContentReader:
                 if example and field in example.value:
                     return example.value[field]
         return MISSING
+
+
+def _parameters(name: str) -> dict[str, str]:
+    """The parameters of a media type in lower case, which a body has to have too; but for a charset, which says how."""
+    found = {}
+    for piece in name.lower().split(";")[1:]:
+        key, _, value = piece.partition("=")
+        if key.strip() not in ("charset", "boundary", ""):
+            found[key.strip()] = value.strip(' \t"')
+    return found

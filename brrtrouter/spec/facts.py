@@ -1,7 +1,7 @@
 """What a parameter's schema says about its text: which types to try and how the text is taken apart.
 
 OpenAPI 3.1 section 4.8.12 lets a reader look through `$ref` and `allOf`.  `anyOf` and `oneOf` are looked into
-as well, but only for the types of their branches; where these disagree about the shape, `ambiguous` is set.
+as well, but only for the types and shapes of their branches.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from brrtrouter.spec.formats import NUMBER_FORMATS, TEXT_FORMATS
 from brrtrouter.spec.model import MISSING, CastType
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
 
@@ -29,7 +30,8 @@ _ANNOTATIONS: Final = frozenset(
 # Formats that change nothing about which texts are right; every other known one is asserted.
 ASSERTED_FORMATS: Final = frozenset(
     {
-        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "byte"),
+        *TEXT_FORMATS,
+        *(NUMBER_FORMATS.keys() - {"double"}),  # no number is cast to more than a double can be
         *("date", "date-time", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6"),
         *("uri", "uri-reference", "uri-template", "iri", "iri-reference", "json-pointer", "relative-json-pointer"),
         *("regex", "uuid"),
@@ -46,7 +48,6 @@ class Facts:
     properties: dict[str, Node] = field(default_factory=dict)
     additional: Node | None = None
     default: Any = MISSING
-    ambiguous: bool = False
 
     def narrow(self, types: Iterable[str]) -> None:
         """Allow only `types`; an integer is a number too."""
@@ -69,7 +70,6 @@ class Facts:
         self.additional = self.additional or other.additional
         if self.default is MISSING:
             self.default = other.default
-        self.ambiguous = self.ambiguous or other.ambiguous
 
 
 class FactFinder:
@@ -153,9 +153,8 @@ class FactFinder:
             facts.items += branch.items
             for name, node in branch.properties.items():
                 facts.properties.setdefault(name, node)
-            facts.ambiguous = facts.ambiguous or branch.ambiguous
-        shapes = (bool(together & SCALARS - {"null"}), "array" in together, "object" in together)
-        facts.ambiguous = facts.ambiguous or sum(shapes) > 1
+            if facts.additional is None and branch.additional is not None and isinstance(branch.additional.value, dict):
+                facts.additional = branch.additional
         facts.narrow(together)
 
     def proven(self, node: Node) -> bool:

@@ -50,8 +50,9 @@ def _list(kind: Kind) -> Field:
     return Field("list", kind)
 
 
-# Methods that a Path Item has a field for; `query` is OpenAPI 3.2.
+# Methods that a Path Item has a field for, in all versions and since OpenAPI 3.2.
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+METHODS_3_2: Final = (*METHODS, "query")
 
 _EXAMPLES: Final = {"examples": _map("example")}
 _CONTENT: Final = {"content": _map("mediaType")}
@@ -77,7 +78,7 @@ FIELDS: Final[dict[Kind, dict[str, Field]]] = {
         "mediaTypes": _map("mediaType"),
     },
     "pathItem": {
-        **{method: _one("operation") for method in (*METHODS, "query")},
+        **{method: _one("operation") for method in METHODS_3_2},
         "additionalOperations": _map("operation"),
         "parameters": _list("parameter"),
         "servers": _list("server"),
@@ -159,25 +160,11 @@ INFORMATIVE: Final[frozenset[Kind]] = frozenset({"link", "example"})
 # is spelled wrongly would go unserved without a word.
 PLAIN_FIELDS: Final[dict[Kind, frozenset[str]]] = {"pathItem": frozenset({"$ref", "summary", "description"})}
 
+# Fields that came with OpenAPI 3.2, of the same kinds: in an older document they have no meaning.
+NEW_FIELDS: Final[dict[Kind, frozenset[str]]] = {"pathItem": frozenset({"query", "additionalOperations"})}
+
 # What the specification has no Reference Object for.
 NO_REFERENCE: Final[frozenset[Kind]] = frozenset({"operation"})
-
-# Constructs that are read and checked but have no effect at run time, by the object they stand in.
-NOT_EXECUTED: Final[dict[Kind, dict[str, str]]] = {
-    "root": {"webhooks": "webhooks are not served"},
-    "pathItem": {
-        "query": "the QUERY method is not served",
-        "additionalOperations": "additional operations are not served",
-    },
-    "operation": {"callbacks": "callbacks are not called"},
-    "response": {"links": "links are not followed"},
-    "mediaType": {
-        "itemSchema": "items of a sequence are not validated one by one",
-        "encoding": "encoding objects are not applied",
-        "prefixEncoding": "encoding objects are not applied",
-        "itemEncoding": "encoding objects are not applied",
-    },
-}
 
 # Fields of which the specification allows only one.
 EXCLUSIVE: Final[dict[Kind, tuple[frozenset[str], ...]]] = {

@@ -13,6 +13,7 @@ class Limits:
 
     `file_bytes` is per file, `files` counts all files that one document pulls in.  `nodes` counts every value
     of a YAML file as if each alias were written out, so that a few lines of aliases cannot stand for billions.
+    `fetch_seconds` is for one document from the network, where that is allowed.
     """
 
     file_bytes: int = 64 * 1024 * 1024
@@ -22,6 +23,7 @@ class Limits:
     merges: int = 1_000
     nodes: int = 5_000_000
     number_length: int = 1_000
+    fetch_seconds: float = 10.0
 
 
 class UnreadableError(Exception):

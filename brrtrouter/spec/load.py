@@ -6,29 +6,35 @@ only they can see, and pass over in silence what that walk has reported.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from brrtrouter.errors import SpecError
+from brrtrouter.spec.cache import Cache
+from brrtrouter.spec.callbacks import CallbackReader
 from brrtrouter.spec.check import Checker, type_name
 from brrtrouter.spec.content import ContentReader
-from brrtrouter.spec.grammar import METHODS
+from brrtrouter.spec.grammar import METHODS, METHODS_3_2
 from brrtrouter.spec.limits import Limits, UnreadableError
-from brrtrouter.spec.model import Operation, Parameter, SecurityRequirement, Specification
+from brrtrouter.spec.model import MAX_BODY, STREAM, Operation, Parameter, SecurityRequirement, Specification
 from brrtrouter.spec.parameters import ParameterReader, undeclared
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
 from brrtrouter.spec.report import Report, member, members, text
-from brrtrouter.spec.schema import SchemaSet
+from brrtrouter.spec.schema import SchemaOptions, SchemaSet
 from brrtrouter.spec.security import SecurityReader
 from brrtrouter.spec.servers import base_path_of, clean_base_path, template_fault, template_shape, template_variables
-from brrtrouter.spec.source import Document, SourceLike, read_source
+from brrtrouter.spec.source import NO_ACCESS, Access, Document, Network, SourceLike, read_source
 
-__all__ = ["Limits", "load"]
+__all__ = ["Examined", "Limits", "Readers", "examine", "load", "name_of"]
 
 _VERSION: Final = re.compile(r"3\.([012])\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
 _ROOTS: Final = {0: ("paths",), 1: ("paths", "components", "webhooks"), 2: ("paths", "components", "webhooks")}
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 # RFC 9110 gives a body of a request with these methods no meaning.
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "TRACE"})
@@ -40,23 +46,33 @@ def load(
     strict: bool = False,
     base_path: str | None = None,
     allow_outside: bool = False,
+    allow_network: Network = False,
+    documents: Mapping[str, SourceLike] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
+    options: SchemaOptions | None = None,
 ) -> Specification:
     """Load an OpenAPI 3.0, 3.1 or 3.2 document: a path, bytes, text or a mapping; JSON or YAML.
 
     `strict` makes errors of warnings.  `base_path` stands in for the path part of every server URL.
-    `allow_outside` lets `$ref`s reach files outside the folder of the entry document.  Nothing is fetched.
+    `options` say how schemas are read.
+
+    What other documents `$ref`s may reach: files in the folder of the entry document and below, with `allow_outside`
+    all files; addresses only with `allow_network`, True or "https" for https, "http" for http as well.  `documents` are
+    taken in place of what is at an address.  `cache` is a folder for parsed documents, which makes the next load of a
+    large YAML file many times faster.
 
     Raises `SpecError` with every issue found, and `BrrtError` when the file cannot be read at all.
     """
     limits = limits or Limits()
     try:
-        document = read_source(source, limits)
+        access = Access(allow_outside, allow_network, documents or {}, Cache(cache) if cache else None)
+        with _without_collections():
+            document = read_source(source, limits, access)
+            specification, report, _ = examine(document, limits, base_path, options, access)
     except UnreadableError as error:
-        raise SpecError(_name(source), [error.issue]) from None
-    loader = _Loader(document, limits, base_path, allow_outside=allow_outside)
-    specification = loader.run()
-    issues = loader.report.issues
+        raise SpecError(name_of(source), [error.issue]) from None
+    issues = report.issues
     if strict:
         issues = [replace(issue, severity="error") for issue in issues]
     if specification is None or any(issue.severity == "error" for issue in issues):
@@ -64,7 +80,53 @@ def load(
     return replace(specification, issues=tuple(issues))
 
 
-def _name(source: SourceLike) -> str:
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """No collection of garbage meanwhile: a load makes a million objects that all stay, and looking through them again
+    and again takes as long as reading them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class Readers(NamedTuple):
+    """What reads the parts of one document; each part once, and what is wrong with it goes to the report."""
+
+    parameters: ParameterReader
+    content: ContentReader
+    security: SecurityReader
+
+
+class Examined(NamedTuple):
+    """All that is known of a document, even of one that cannot be served.
+
+    `specification` has the operations that could be read; it and `readers` are None for what is no OpenAPI 3 document.
+    """
+
+    specification: Specification | None
+    report: Report
+    readers: Readers | None
+
+
+def examine(
+    document: Document,
+    limits: Limits,
+    base_path: str | None = None,
+    options: SchemaOptions | None = None,
+    access: Access = NO_ACCESS,
+) -> Examined:
+    """Read the model from a document and find every issue; see `load` for the parameters."""
+    loader = _Loader(document, limits, base_path, options, access)
+    specification = loader.run()
+    readers = Readers(loader.parameters, loader.content, loader.security) if specification else None
+    return Examined(specification, loader.report, readers)
+
+
+def name_of(source: SourceLike) -> str:
     """What an error calls a source that gave no document: its path, if it is one."""
     is_text = isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{"))
     return "document" if is_text or not isinstance(source, (str, os.PathLike)) else str(source)
@@ -93,25 +155,33 @@ def _version(value: Any, report: Report, root: Node) -> int | None:
 class _Loader:
     """Builds the model of one document; `report` holds what was found on the way."""
 
-    def __init__(self, document: Document, limits: Limits, base_path: str | None, *, allow_outside: bool) -> None:
+    def __init__(
+        self,
+        document: Document,
+        limits: Limits,
+        base_path: str | None,
+        options: SchemaOptions | None,
+        access: Access,
+    ) -> None:
         self.document = document
         self.limits = limits
+        self.options = options
         self.forced_base = None if base_path is None else clean_base_path(base_path)
-        self.allow_outside = allow_outside
+        self.access = access
         self.report = Report()
         for issue in document.issues:
             self.report.add(issue)
 
     def run(self) -> Specification | None:
         value = self.document.value
-        files = Files(self.document, self.limits, dialect="3.0", allow_outside=self.allow_outside)
+        files = Files(self.document, self.limits, dialect="3.0", access=self.access)
         root = Node(value, files.entry, "")
         minor = _version(value, self.report, root)
         if minor is None:
             return None
         files.dialect = "3.0" if minor == 0 else "3.1"
         self.files = files
-        self.version = (3, minor)
+        self.version = files.version = (3, minor)
         if not any(name in value for name in _ROOTS[minor]):
             names = " or ".join(_ROOTS[minor])
             self.report.error("MissingField", root, f"the document needs {names}")
@@ -119,10 +189,13 @@ class _Loader:
         checker.run()
         for issue in checker.issues:
             self.report.add(issue)
-        schemas = SchemaSet(files)
+        schemas = SchemaSet(files, self.options)
         self.security = SecurityReader(files, self.report, self.version)
         self.parameters = ParameterReader(self.report, schemas, self.version)
-        self.content = ContentReader(self.report, schemas)
+        self.content = ContentReader(self.report, schemas, self.parameters)
+        self.callbacks = CallbackReader(
+            files, self.report, self.parameters, self.content, self.security, self._fields, self._methods
+        )
         specification = self._specification(root)
         for issue in files.issues:
             self.report.add(issue)
@@ -139,6 +212,9 @@ class _Loader:
         self.operation_ids: dict[str, str] = {}
         self.shapes: dict[tuple[str, str], tuple[str, bool]] = {}
         operations = self._operations(member(root, "paths"))
+        hooks = member(root, "webhooks") if self.version > (3, 0) else None
+        webhooks = self.callbacks.webhooks(hooks, self.root_security)
+        self.content.links.finish(operations)
         # Components that nothing uses are still part of the document, and wrong is wrong.
         for _, node in members(member(member(root, "components") or root, "parameters")):
             self.parameters.read(node)
@@ -151,6 +227,7 @@ class _Loader:
             raw=self.document.raw,
             operations=tuple(operations),
             security_schemes=self.security.schemes,
+            webhooks=webhooks,
         )
 
     def _base(self, servers: Node | None) -> str | None:
@@ -196,16 +273,13 @@ class _Loader:
         template, mark, _ = key.partition("#")
         shared = self.parameters.read_list(fields.get("parameters"))
         found: list[Operation] = []
-        for name, item in fields.items():
-            if name not in METHODS:
-                continue
+        for method, item in self._methods(fields):
             try:
                 item = self.files.follow(item)
             except ReferenceProblem:
                 continue
             if not isinstance(item.value, dict):
                 continue
-            method = name.upper()
             base = self._base(member(item, "servers"))
             if base is None:
                 base = self._base(fields.get("servers"))
@@ -214,6 +288,25 @@ class _Loader:
                 continue
             found.append(self._operation(method, template, path, item, shared))
         return found
+
+    def _methods(self, fields: dict[str, Node]) -> Iterator[tuple[str, Node]]:
+        """Each method of a Path Item and its operation; since OpenAPI 3.2 any method may have one (section 4.9.1)."""
+        fixed = METHODS if self.version < (3, 2) else METHODS_3_2
+        for name, item in fields.items():
+            if name in fixed:
+                yield name.upper(), item
+        if self.version < (3, 2):
+            return
+        for name, item in members(fields.get("additionalOperations")):
+            if name.lower() in fixed and name.isupper():
+                self.report.error("InvalidMethod", item, f"{name} has a field of its own: {name.lower()}")
+            elif not _TOKEN.fullmatch(name):
+                self.report.error("InvalidMethod", item, f"{name[:80]!r} is no method (RFC 9110 section 9.1)")
+            elif name == "CONNECT":
+                message = "the target of a CONNECT request has no path, so that none leads here"
+                self.report.warning("UnreachableOperation", item, message)
+            else:
+                yield name, item
 
     def _collides(self, method: str, path: str, key: str, node: Node, *, by_fragment: bool) -> bool:
         shape = (method, template_shape(path))
@@ -238,6 +331,11 @@ class _Loader:
         body = self.content.body(member(node, "requestBody"))
         if body is not None and method in _BODILESS:
             self.report.warning("BodyWithoutMeaning", node, f"a body of a {method} request has no defined meaning")
+        limit = value.get(MAX_BODY, 0)
+        if type(limit) is not int or limit < 0:
+            self.report.error("WrongType", node.child(MAX_BODY), f"{MAX_BODY} has to be a number of bytes")
+        if not isinstance(value.get(STREAM, False), bool):
+            self.report.error("WrongType", node.child(STREAM), f"{STREAM} has to be a boolean")
         tags = value.get("tags")
         return Operation(
             method=method,
@@ -255,6 +353,7 @@ class _Loader:
             tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
             deprecated=value.get("deprecated") is True,
             extensions={name: item for name, item in value.items() if name.startswith("x-")},
+            callbacks=self.callbacks.callbacks(member(node, "callbacks")),
         )
 
     def _handler(self, method: str, template: str, node: Node) -> tuple[str, str]:
@@ -292,6 +391,7 @@ class _Loader:
         for parameter in (*shared, *self.parameters.read_list(member(node, "parameters"))):
             name = parameter.name.lower() if parameter.location == "header" else parameter.name
             merged[parameter.location, name] = parameter
+        self._check_querystring(node, list(merged.values()))
         variables = template_variables(template)
         for location, name in list(merged):
             if location == "path" and name not in variables:
@@ -304,3 +404,10 @@ class _Loader:
                 self.report.warning("TemplateVariableWithoutParameter", node, message)
                 merged["path", name] = undeclared(name, node.place)
         return tuple(merged.values())
+
+    def _check_querystring(self, node: Node, parameters: list[Parameter]) -> None:
+        """A parameter that is the whole query leaves no room for another (OpenAPI 3.2 section 4.12.1)."""
+        found = [parameter for parameter in parameters if parameter.location == "querystring"]
+        if len(found) > 1 or (found and any(parameter.location == "query" for parameter in parameters)):
+            message = f"beside {found[0].name!r} in querystring there can be no other parameter of the query"
+            self.report.error("InvalidParameter", node, message)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
+from brrtrouter.spec.bundle import Direction
 from brrtrouter.spec.facts import SCALARS, FactFinder, Facts, ordered
-from brrtrouter.spec.model import MISSING, CastType, Location, Parameter, Shape, Style
+from brrtrouter.spec.model import MISSING, CastType, Location, Nested, Parameter, Shape, Style
+from brrtrouter.spec.nested import nested_casts
 from brrtrouter.spec.reference import Node, ReferenceProblem
-from brrtrouter.spec.report import Report, member
+from brrtrouter.spec.report import Report, member, members
 from brrtrouter.spec.schema import SchemaSet
+from brrtrouter.spec.written import read_examples
 
 # The styles that have a meaning at each location; the first is the default.
 STYLES: Final[dict[str, tuple[str, ...]]] = {
     "path": ("simple", "label", "matrix"),
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
     "header": ("simple",),
-    "cookie": ("form",),
+    "cookie": ("form", "cookie"),
 }
+# OpenAPI 3.2 section 4.12.2: described by its content alone.
+QUERYSTRING: Final = "querystring"
+_FORM: Final = "application/x-www-form-urlencoded"
 # Styles whose row in the specification's table of examples is empty for these shapes.
 _NO_MEANING: Final[dict[str, frozenset[str]]] = {
     "spaceDelimited": frozenset({"scalar"}),
     "pipeDelimited": frozenset({"scalar"}),
-    "deepObject": frozenset({"scalar", "array"}),
+    "deepObject": frozenset({"scalar"}),
 }
 # The shape that a style alone calls for when a schema allows several.
 _STYLE_SHAPE: Final[dict[str, Shape]] = {"spaceDelimited": "array", "pipeDelimited": "array", "deepObject": "object"}
@@ -55,7 +63,10 @@ class ParameterReader:
         self.files = schemas.files
         self.facts = FactFinder(self.files)
         self.version = version
+        # Members of a form as parameters.  `forms.FormReader` reads them with this reader, and sets it.
+        self.form_fields: Callable[[Node, Facts], tuple[Parameter, ...]] = lambda media, facts: ()
         self._built: dict[int, Parameter | None] = {}
+        self._headers: dict[tuple[int, str, Direction], Parameter | None] = {}
 
     def read_list(self, node: Node | None) -> list[Parameter]:
         """The parameters of one list.  Repeated ones are an issue and all but the first are left out."""
@@ -94,11 +105,11 @@ class ParameterReader:
         if not isinstance(name, str) or not name:
             self.report.error("InvalidParameter", node, "a parameter needs a name, which is a string")
             return None
-        if location == "querystring" and self.version >= (3, 2):
-            self.report.warning("NotExecuted", node, "parameters in querystring are not read")
-            if "content" not in value or "schema" in value or "style" in value:
-                text = f"parameter {name!r}: in querystring takes content, and neither schema nor style"
-                self.report.error("InvalidParameter", node, text)
+        if location == QUERYSTRING and self.version >= (3, 2):
+            if isinstance(value.get("content"), dict) and "schema" not in value and "style" not in value:
+                return self._from_content(node, node.child("content"))
+            text = f"parameter {name!r}: in querystring takes content, and neither schema nor style"
+            self.report.error("InvalidParameter", node, text)
             return None
         if not isinstance(location, str) or location not in STYLES:
             text = f"parameter {name!r}: `in` has to be one of {', '.join(STYLES)}, not {location!r:.80}"
@@ -114,6 +125,36 @@ class ParameterReader:
         if content is not None and isinstance(content.value, dict) and "schema" not in value:
             return self._from_content(node, content)
         return self._from_schema(node, member(node, "schema"))
+
+    def read_headers(self, headers: Node | None, direction: Direction) -> tuple[Parameter, ...]:
+        """The Header Objects of a map as parameters (OpenAPI 3.1 section 4.8.21); Content-Type has no say there."""
+        found = []
+        for name, item in members(headers):
+            if name.lower() == "content-type":
+                continue
+            if _NO_TOKEN.search(name) or not name:
+                self.report.error("InvalidParameter", item, f"{name[:80]!r} cannot be the name of a header field")
+                continue
+            try:
+                header = self.files.follow(item)
+            except ReferenceProblem:
+                continue
+            if not isinstance(header.value, dict):
+                continue
+            key = (id(header.value), name.lower(), direction)
+            if key not in self._headers:
+                named = header._replace(value={**header.value, "name": name, "in": "header"})
+                content = member(named, "content")
+                by_content = content is not None and isinstance(content.value, dict) and "schema" not in header.value
+                self._headers[key] = (
+                    self._from_content(named, content, direction)
+                    if by_content and content is not None
+                    else self._from_schema(named, member(named, "schema"), direction)
+                )
+            parameter = self._headers[key]
+            if parameter is not None:
+                found.append(parameter)
+        return tuple(found)
 
     def _required(self, node: Node) -> bool:
         value = node.value
@@ -135,11 +176,13 @@ class ParameterReader:
             "required": self._required(node),
             "pointer": node.place,
             "allow_empty_value": value["in"] == "query" and value.get("allowEmptyValue") is True,
+            "allow_reserved": value.get("allowReserved") is True,
             "deprecated": value.get("deprecated") is True,
             "description": description if isinstance(description, str) else "",
+            "examples": read_examples(self.files, node),
         }
 
-    def _from_content(self, node: Node, content: Node) -> Parameter | None:
+    def _from_content(self, node: Node, content: Node, direction: Direction = "request") -> Parameter | None:
         common = self._common(node)
         if len(content.value) != 1:
             self.report.error("InvalidParameter", content, "content of a parameter has exactly one media type")
@@ -149,24 +192,29 @@ class ParameterReader:
             media = self.files.follow(content.child(media_type))
         except ReferenceProblem:
             return None
-        default_style = STYLES[node.value["in"]][0]
-        style: dict[str, Any] = {"style": default_style, "explode": default_style == "form"}
+        if not isinstance(media.value, dict):
+            return None
+        default_style = STYLES.get(node.value["in"], ("form",))[0]
+        common |= {"style": default_style, "explode": default_style == "form"}
         schema = member(media, "schema")
-        if not is_json(media_type):
+        facts = self.facts.facts(schema) if schema else Facts()
+        common["default"] = facts.default
+        if schema and says_something(schema.value):
+            common["schema"] = common["described"] = self.schemas.schema(schema, direction)
+        common["examples"] += read_examples(self.files, media)
+        if is_json(media_type):
+            return Parameter(**common, shape="content", types=ordered(facts.types))
+        essence = media_type.partition(";")[0].strip().lower()
+        if essence == _FORM and node.value["in"] == QUERYSTRING:
+            types = self._how(node, facts, "object")["types"]
+            return Parameter(**common, shape="fields", types=types, fields=self.form_fields(media, facts))
+        if not essence.startswith("text/"):
             text = f"content of the type {media_type[:80]!r} in a parameter is not decoded; it stays text"
             self.report.warning("NotExecuted", content, text)
-            return Parameter(**common, **style, shape="scalar", types=("string",))
-        facts = self.facts.facts(schema) if schema else Facts()
-        return Parameter(
-            **common,
-            **style,
-            shape="content",
-            types=ordered(facts.types),
-            default=facts.default,
-            schema=self.schemas.schema(schema, "request") if schema and says_something(schema.value) else None,
-        )
+            common.pop("schema", None)
+        return Parameter(**common, shape="scalar", types=("string",))
 
-    def _from_schema(self, node: Node, schema: Node | None) -> Parameter:
+    def _from_schema(self, node: Node, schema: Node | None, direction: Direction = "request") -> Parameter:
         common = self._common(node)
         if schema is None:
             self.report.warning("MissingSchema", node, f"parameter {node.value['name']!r} has no schema; it is text")
@@ -177,77 +225,79 @@ class ParameterReader:
         explode = node.value.get("explode")
         if explode is not None and not isinstance(explode, bool):
             self.report.error("WrongType", node.child("explode"), "explode has to be a boolean")
-        explode = explode if isinstance(explode, bool) else style == "form"
-        shape = self._shape(node, facts, style)
-        if shape in _NO_MEANING.get(style, ()):
+        explode = explode if isinstance(explode, bool) else style in ("form", "cookie")
+        shapes = _possible_shapes(facts)
+        shape = self._shape(node, shapes, style)
+        if len(shapes) == 1 and shape in _NO_MEANING.get(style, ()):
             self.report.warning("MeaninglessStyle", node, f"style {style} has no meaning for this schema; form is used")
             style = "form"
+        elif shape == "array" and style == "deepObject":
+            text = "style deepObject has no meaning for an array; it is read as `name[0]=`, `name[]=` and like form"
+            self.report.warning("MeaninglessStyle", node, text)
         elif explode and style in ("spaceDelimited", "pipeDelimited"):
             text = f"style {style} with explode has no meaning of its own; it is read like form"
             self.report.warning("MeaninglessStyle", node, text)
-        types, properties, additional = self._members(node, facts, shape)
-        plain = shape != "object" and schema is not None and not facts.ambiguous and self.facts.proven(schema)
+        nested = self._nested(node, schema, shapes) if style == "deepObject" and schema is not None else None
+        how = {each: self._how(node, facts, each) for each in shapes}
+        in_brackets = shape == "object" or style == "deepObject"
+        plain = not in_brackets and schema is not None and self.facts.proven(schema)
         return Parameter(
             **common,
+            **how[shape],
             style=cast(Style, style),
             explode=explode,
             shape=shape,
-            types=types,
-            properties=properties,
-            additional=additional,
             default=facts.default,
-            schema=None if schema is None or plain else self.schemas.schema(schema, "request"),
+            schema=None if schema is None or plain else self.schemas.schema(schema, direction),
+            described=None if schema is None else self.schemas.schema(schema, direction),
+            nested=nested,
+            readings=_readings(common, how, style, explode=explode, nested=nested) if len(shapes) > 1 else (),
         )
+
+    def _nested(self, node: Node, schema: Node, shapes: Sequence[Shape]) -> Nested | None:
+        """What stands below the members of a `deepObject`; None unless `x-nested` asks for it, or it may be a list."""
+        wanted = node.value.get("x-nested", False)
+        if not isinstance(wanted, bool):
+            self.report.error("WrongType", node.child("x-nested"), "x-nested has to be a boolean")
+        return nested_casts(self.facts, schema) if wanted is True or "array" in shapes else None
 
     def _style(self, node: Node) -> str:
         allowed = STYLES[node.value["in"]]
         style = node.value.get("style", allowed[0])
-        if style in allowed:
+        if style in allowed and (style != "cookie" or self.version >= (3, 2)):
             return str(style)
-        if style == "cookie" and node.value["in"] == "cookie" and self.version >= (3, 2):
-            self.report.warning("NotExecuted", node.child("style"), "style cookie is read like form")
-        elif isinstance(style, str):
+        if isinstance(style, str):
             text = f"style {style[:80]!r} has no meaning in {node.value['in']}; {allowed[0]} is used"
             self.report.warning("MeaninglessStyle", node.child("style"), text)
         else:
             self.report.error("WrongType", node.child("style"), "style has to be a string")
         return allowed[0]
 
-    def _shape(self, node: Node, facts: Facts, style: str) -> Shape:
-        types = facts.types or frozenset({"string"})
-        possible: list[Shape] = []
-        if types & (SCALARS - {"null"}):
-            possible.append("scalar")
-        if "array" in types:
-            possible.append("array")
-        if "object" in types:
-            possible.append("object")
-        if len(possible) < 2:
-            return possible[0] if possible else "scalar"
-        wanted = _STYLE_SHAPE.get(style)
-        if wanted in possible:
-            return wanted
-        # A list of one is how a single value reads as an array, so "array" loses nothing beside a scalar.
-        shape: Shape = "array" if "array" in possible else "scalar"
-        text = f"the schema allows {' and '.join(possible)}; the text is read as {shape}"
+    def _shape(self, node: Node, shapes: Sequence[Shape], style: str) -> Shape:
+        """The one shape, or the one that a style or a list of one makes the most likely among several."""
+        if len(shapes) == 1:
+            return shapes[0]
+        text = f"the schema allows {' and '.join(shapes)}; the text is read as the first that the schema accepts"
         self.report.warning("AmbiguousSchema", node, text)
-        return shape
+        wanted = _STYLE_SHAPE.get(style)
+        if wanted is not None and wanted in shapes:
+            return wanted
+        return "array" if "array" in shapes else "scalar"
 
-    def _members(
-        self, node: Node, facts: Facts, shape: Shape
-    ) -> tuple[tuple[CastType, ...], dict[str, tuple[CastType, ...]], bool]:
-        """The casts for the scalar, the items or the unnamed members, those for named members, and `additional`."""
+    def _how(self, node: Node, facts: Facts, shape: Shape) -> dict[str, Any]:
+        """How a text of one shape is cast: `types`, `properties` and `additional` of a `Parameter`."""
         if shape == "scalar":
-            return ordered(facts.types), {}, True
+            return {"types": ordered(facts.types)}
         if shape == "array":
-            return self._item_types(node, facts.items), {}, True
+            return {"types": self._item_types(node, facts.items)}
         properties = {name: self._item_types(node, [schema]) for name, schema in facts.properties.items()}
-        additional = facts.additional
-        if additional is None or additional.value is True:
-            return ("string",), properties, True
-        if additional.value is False:
-            return ("string",), properties, False
-        return self._item_types(node, [additional]), properties, True
+        others = facts.additional
+        described = others is not None and isinstance(others.value, dict)
+        return {
+            "types": self._item_types(node, [others]) if others is not None and described else ("string",),
+            "properties": properties,
+            "additional": others is None or others.value is not False,
+        }
 
     def _item_types(self, node: Node, schemas: list[Node]) -> tuple[CastType, ...]:
         together: set[str] = set()
@@ -258,6 +308,39 @@ class ParameterReader:
             text = "arrays and objects inside a parameter have no defined text form; they are read as text"
             self.report.warning("NestedParameter", node, text)
         return ordered(frozenset(together))
+
+
+def _possible_shapes(facts: Facts) -> list[Shape]:
+    """The shapes that a schema allows, in the order in which a text that could be any of them is tried."""
+    types = facts.types or frozenset({"string"})
+    found: list[Shape] = ["scalar"] if types & (SCALARS - {"null"}) else []
+    found += [shape for shape in ("array", "object") if shape in types]
+    return found or ["scalar"]
+
+
+def _readings(
+    common: dict[str, Any], how: dict[Shape, dict[str, Any]], style: str, *, explode: bool, nested: Nested | None
+) -> tuple[Parameter, ...]:
+    """A parameter for each shape of a schema that allows several."""
+    found = []
+    for shape, casts in how.items():
+        own = "form" if shape in _NO_MEANING.get(style, ()) else style
+        one = Parameter(
+            **{"additional": True, **casts},
+            name=common["name"],
+            location=common["location"],
+            required=False,
+            style=cast(Style, own),
+            explode=explode,
+            shape=shape,
+            pointer=common["pointer"],
+            # As an object, numbers are names like all others.
+            nested=replace(nested, items=None) if nested is not None and shape == "object" else nested,
+        )
+        # Members that are pairs of their own are those that the schema names, or every other pair would be one.
+        named = shape == "object" and explode and own in ("form", "cookie")
+        found.append(replace(one, additional=False) if named else one)
+    return tuple(found)
 
 
 def says_something(schema: Any) -> bool:

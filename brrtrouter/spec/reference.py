@@ -2,7 +2,8 @@
 
 A `Resource` is what a relative reference is relative to: a file, or a schema with an `$id` of its own
 (JSON Schema 2020-12 section 8.2.1).  A `Node` is a value together with its resource and the pointer to show.
-Nothing is ever fetched: an address that no loaded resource claims is a `ReferenceProblem` with `remote` set.
+Nothing is fetched unless `Access` allows it: an address that no loaded resource claims is then a `ReferenceProblem`
+with `remote` set.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from brrtrouter.errors import BrrtError, Issue
 from brrtrouter.spec.limits import Limits, UnreadableError
-from brrtrouter.spec.source import Document, read_file
+from brrtrouter.spec.source import NO_ACCESS, Access, Document, read_address, read_file
 
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*:")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -80,25 +82,46 @@ def escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1") if "~" in part or "/" in part else part
 
 
+def unescape(part: str) -> str:
+    """What a reference token of a JSON Pointer stands for."""
+    return part.replace("~1", "/").replace("~0", "~") if "~" in part else part
+
+
+def _base_uri(found: str, value: Any) -> str:
+    """The base of a document that was found at a URI: its `$self` against that (OpenAPI 3.2 section 4.1.2.2.1)."""
+    own = value.get("$self") if isinstance(value, dict) else None
+    if not isinstance(own, str) or not own:
+        return found
+    try:
+        return urljoin(found, own.partition("#")[0])
+    except ValueError:
+        return found
+
+
 class Files:
     """All files of one document, each parsed once."""
 
-    def __init__(self, entry: Document, limits: Limits, *, dialect: str, allow_outside: bool) -> None:
+    def __init__(self, entry: Document, limits: Limits, *, dialect: str, access: Access = NO_ACCESS) -> None:
         self.limits = limits
         self.dialect = dialect
-        self.allow_outside = allow_outside
+        # The loader sets this as soon as it has read it.
+        self.version = (3, 0)
+        self.access = access
+        # Whether any schema has a `$dynamicRef`; `check.py` finds that out.
+        self.dynamic = False
         self.issues: list[Issue] = []
         path = Path(os.path.realpath(entry.path)) if entry.path else None
         self._top = path.parent if path else None
-        uri = path.as_uri() if path else ""
-        self.entry = Resource("", uri, self._top, entry.value)
-        own = entry.value.get("$self") if isinstance(entry.value, dict) else None
-        if isinstance(own, str) and own:
-            self.entry.uri = urljoin(uri, own)
+        found = path.as_uri() if path else entry.name if _SCHEME.match(entry.name) else ""
+        self.entry = Resource("", _base_uri(found, entry.value), self._top, entry.value)
         self._by_path: dict[Path, Resource | ReferenceProblem] = {path: self.entry} if path else {}
-        self._by_uri: dict[str, Resource] = {self.entry.uri: self.entry} if self.entry.uri else {}
+        self._by_uri: dict[str, Resource | ReferenceProblem] = {}
+        for uri in filter(None, (found, self.entry.uri)):
+            self._by_uri[uri] = self.entry
+        self._more: list[Resource] = []
         self._embedded: dict[int, Resource] = {}
         self._anchors: dict[int, dict[str, Node]] = {}
+        self._dynamic: dict[int, dict[str, Node]] = {}
         self._scanned: set[int] = set()
 
     # -- resolving -------------------------------------------------------------------------------------------
@@ -120,6 +143,22 @@ class Files:
             raise ReferenceProblem(f"{reference!r} names an anchor that does not exist")
         return node
 
+    def behind(self, schema: Node) -> Iterator[Node]:
+        """The schema and those that it takes over by `$ref` and `allOf`, from the outside in, up to MAX_CHAIN."""
+        todo, budget = [schema], MAX_CHAIN
+        while todo and budget:
+            budget -= 1
+            node = todo.pop()
+            if not isinstance(node.value, dict):
+                continue
+            yield node
+            if isinstance(node.value.get("allOf"), list):
+                branches = node.child("allOf")
+                todo += [branches.child(at) for at in range(len(branches.value))]
+            if isinstance(node.value.get("$ref"), str):
+                with suppress(ReferenceProblem):
+                    todo.append(self.resolve(node.value["$ref"], node.resource))
+
     def follow(self, node: Node) -> Node:
         """The node at the end of a chain of `$ref`s; a `$ref`'s siblings are not looked at."""
         for _ in range(MAX_CHAIN):
@@ -140,7 +179,10 @@ class Files:
             return node
         known = self._embedded.get(id(value))
         if known is None:
-            uri = urljoin(node.resource.uri, value["$id"].partition("#")[0])
+            try:
+                uri = urljoin(node.resource.uri, value["$id"].partition("#")[0])
+            except ValueError:
+                return node
             start = node.resource.start + node.pointer
             known = Resource(node.resource.name, uri, node.resource.folder, value, start)
             self._embedded[id(value)] = known
@@ -168,29 +210,83 @@ class Files:
     # -- files and addresses ---------------------------------------------------------------------------------
 
     def _resource(self, address: str, base: Resource) -> Resource:
-        uri = urljoin(base.uri, address)
-        if uri in self._by_uri:
-            return self._by_uri[uri]
-        if _SCHEME.match(address) or address.startswith("//"):
-            self._scan_all()
-            if uri in self._by_uri:
-                return self._by_uri[uri]
-            raise ReferenceProblem(f"{address!r} is an address, and addresses are never fetched", remote=True)
         try:
-            return self._file(address, base)
-        except ReferenceProblem:
-            self._scan_all()
-            if uri in self._by_uri:
-                return self._by_uri[uri]
-            raise
+            uri = urljoin(base.uri, address)
+        except ValueError:
+            raise ReferenceProblem(f"{address!r} is no URI reference") from None
+        found = self._known(uri)
+        if found is not None:
+            return found
+        is_file = base.folder is not None and not (_SCHEME.match(address) or address.startswith("//"))
+        problem: ReferenceProblem | None = None
+        if is_file and uri not in self.access.documents:
+            try:
+                return self._file(address, base)
+            except ReferenceProblem as error:
+                problem = error
+        self._scan_all()
+        found = self._known(uri)
+        if found is None and (problem is None or uri.partition(":")[0] in self.access.schemes):
+            found = self._distant(uri, address)
+        if found is None and problem is not None:
+            raise problem
+        if found is None:
+            self._path(address, base)  # says why this is no file either
+            raise ReferenceProblem(f"{address!r} leads nowhere")
+        return found
 
-    def _file(self, address: str, base: Resource) -> Resource:
+    def _known(self, uri: str) -> Resource | None:
+        found = self._by_uri.get(uri)
+        if isinstance(found, ReferenceProblem):
+            raise found
+        return found
+
+    def _distant(self, uri: str, address: str) -> Resource | None:
+        """What is provided for the address, or fetched from it; None when neither may be."""
+        if len(self._by_path) + len(self._by_uri) >= self.limits.files:
+            raise ReferenceProblem(f"{address!r} is one file more than the limit files of {self.limits.files:,}")
+        try:
+            document = read_address(uri, self.access, self.limits)
+        except (UnreadableError, BrrtError) as error:
+            problem = ReferenceProblem(str(error), remote=True)
+            self._by_uri[uri] = problem
+            raise problem from None
+        if document is None:
+            return None
+        resource = self._by_uri[uri] = Resource(uri, _base_uri(uri, document.value), None, document.value)
+        self._by_uri.setdefault(resource.uri, resource)
+        self._more.append(resource)
+        self.issues += [Issue(issue.kind, f"{uri}#{issue.pointer}", issue.message) for issue in document.issues]
+        return resource
+
+    def locate(self, address: str, base: Resource) -> Path:
+        """The file that `address`, written in `base`, names, whether it exists or not, for what is no description.
+
+        Raises `ReferenceProblem` for an address of another kind and for a file outside the folder of the document.
+        """
+        if _SCHEME.match(address) or address.startswith("//"):
+            raise ReferenceProblem(f"{address!r} is an address, not a file", remote=True)
+        path, relative = self._path(address, base)
+        if not self._inside(path):
+            raise ReferenceProblem(f"{relative!r} lies outside the folder of the entry document")
+        return path
+
+    def _path(self, address: str, base: Resource) -> tuple[Path, str]:
+        if _SCHEME.match(address) or address.startswith("//"):
+            raise ReferenceProblem(f"{address!r} is an address, and addresses are not fetched", remote=True)
         if base.folder is None or self._top is None:
             raise ReferenceProblem(f"{address!r} is a file, but the document came without a folder of its own")
-        relative = unquote(urlsplit(address).path)
-        if "\0" in relative:
-            raise ReferenceProblem(f"{address!r} is no file name")
-        path = Path(os.path.realpath(base.folder / relative))
+        try:
+            relative = unquote(urlsplit(address).path, errors="strict")
+            return Path(os.path.realpath(base.folder / relative)), relative
+        except (ValueError, OSError):
+            raise ReferenceProblem(f"{address!r} is no file name") from None
+
+    def _inside(self, path: Path) -> bool:
+        return self.access.outside or self._top is None or path.is_relative_to(self._top)
+
+    def _file(self, address: str, base: Resource) -> Resource:
+        path, relative = self._path(address, base)
         known = self._by_path.get(path)
         if known is None:
             known = self._by_path[path] = self._open(path, relative)
@@ -199,14 +295,13 @@ class Files:
         return known
 
     def _open(self, path: Path, relative: str) -> Resource | ReferenceProblem:
-        top = self._top
-        if not self.allow_outside and top is not None and not path.is_relative_to(top):
+        if not self._inside(path):
             return ReferenceProblem(f"{relative!r} lies outside the folder of the entry document")
         if len(self._by_path) >= self.limits.files:
             return ReferenceProblem(f"{relative!r} is one file more than the limit files of {self.limits.files:,}")
-        name = os.path.relpath(path, top).replace(os.sep, "/")
+        name = os.path.relpath(path, self._top).replace(os.sep, "/")
         try:
-            document = read_file(path, self.limits, name)
+            document = read_file(path, self.limits, name, self.access)
         except UnreadableError as error:
             issue = error.issue
             self.issues.append(Issue(issue.kind, f"{name}#{issue.pointer}", issue.message))
@@ -214,8 +309,9 @@ class Files:
         except BrrtError as error:
             return ReferenceProblem(str(error))
         self.issues += [Issue(issue.kind, f"{name}#{issue.pointer}", issue.message) for issue in document.issues]
-        resource = Resource(name, path.as_uri(), path.parent, document.value)
-        self._by_uri.setdefault(resource.uri, resource)
+        resource = Resource(name, _base_uri(path.as_uri(), document.value), path.parent, document.value)
+        for uri in (path.as_uri(), resource.uri):
+            self._by_uri.setdefault(uri, resource)
         return resource
 
     # -- $id and anchors -------------------------------------------------------------------------------------
@@ -224,7 +320,7 @@ class Files:
         """Register every `$id` of the files loaded so far; each file is looked through once, and only if need be."""
         if self.dialect == "3.0":
             return
-        files = [self.entry, *(r for r in self._by_path.values() if isinstance(r, Resource))]
+        files = [self.entry, *(r for r in self._by_path.values() if isinstance(r, Resource)), *self._more]
         for resource in files:
             if id(resource) not in self._scanned:
                 self._scanned.add(id(resource))
@@ -240,6 +336,15 @@ class Files:
                     for keyword in ("$anchor", "$dynamicAnchor"):
                         if isinstance(node.value.get(keyword), str):
                             known.setdefault(node.value[keyword], node)
+        return known
+
+    def dynamic_anchors(self, resource: Resource) -> dict[str, Node]:
+        """The `$dynamicAnchor`s of a resource (JSON Schema 2020-12 section 8.2.2)."""
+        known = self._dynamic.get(id(resource))
+        if known is None:
+            anchors = self._anchor_map(resource).items()
+            known = {name: node for name, node in anchors if node.value.get("$dynamicAnchor") == name}
+            self._dynamic[id(resource)] = known
         return known
 
     def _schemas_of(self, resource: Resource) -> Iterator[Node]:

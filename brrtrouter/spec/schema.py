@@ -1,72 +1,57 @@
 """`Schema`: one schema of a document as a validator that is compiled when it is first used.
 
-Validation is by `jsonschema_rs`.  Validators never fetch anything, assert `format`, and bound the work of
-regular expressions that need backtracking (a pattern over the bound counts as not matching).
+Validation is by `jsonschema_rs`.  Validators never fetch anything, assert `format` unless told otherwise, and bound the
+work of regular expressions that need backtracking (a pattern over the bound counts as not matching).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jsonschema_rs
 
 from brrtrouter.errors import Issue
-from brrtrouter.spec.bundle import Bundler, Direction, SchemaCompileError
-from brrtrouter.spec.reference import Files, Node, ReferenceProblem, escape
+from brrtrouter.spec.annotated import AnnotatedBundler
+from brrtrouter.spec.bundle import Bundler, Direction, SchemaCompileError, SchemaOptions
+from brrtrouter.spec.discriminator import read_choice
+from brrtrouter.spec.explain import BUNDLE, MESSAGE_LENGTH, Explainer, SchemaFault, Task, bounded, pointer
+from brrtrouter.spec.formats import TEXT_FORMATS
+from brrtrouter.spec.reference import Files, Node, ReferenceProblem, escape, unescape
 
-__all__ = ["Direction", "Schema", "SchemaCompileError", "SchemaFault", "SchemaSet"]
+__all__ = ["MESSAGE_LENGTH", "Direction", "Schema", "SchemaCompileError", "SchemaFault", "SchemaOptions", "SchemaSet"]
 
 BACKTRACK_LIMIT: Final = 10_000
-MESSAGE_LENGTH: Final = 300
 # Stands for the value in messages, which must not carry a client's data around.
 _MASK: Final = "value"
-_CHOICES: Final = ("oneOf", "anyOf")
-
-
-class SchemaFault(NamedTuple):
-    """One thing that is wrong with a value.
-
-    `pointer` is a JSON Pointer into the value, `keyword` the JSON Schema keyword that failed, `schema_path` a
-    JSON Pointer from the schema to that keyword, with `$ref` where a reference was followed.
-    """
-
-    pointer: str
-    keyword: str
-    message: str
-    schema_path: str
-
-
-def _is_base64(value: str) -> bool:
-    try:
-        base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
-
-
-def _pointer(parts: list[str | int]) -> str:
-    return "".join("/" + escape(str(part)) for part in parts)
-
-
-def _bounded(message: str) -> str:
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 3] + "..."
+_MARKS: Final[dict[Direction, tuple[str, str]]] = {
+    "request": ("readOnly", "a read-only member is not sent in a request"),
+    "response": ("writeOnly", "a write-only member is not sent in an answer"),
+}
 
 
 class SchemaSet:
     """What the schemas of one document share: its files, and translated fragments per direction."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, options: SchemaOptions | None = None) -> None:
         self.files = files
+        self.options = options = options or SchemaOptions()
         self.lock = Lock()
-        request = Bundler(files, "request")
-        # Only the 3.0 dialect reads a schema differently for the two directions.
-        response = Bundler(files, "response") if request.exempt else request
+        request, response = Bundler(files, "request", options), Bundler(files, "response", options)
+        if not request.exempt and not response.exempt:
+            response = request  # nothing reads a schema differently for the two directions
         self._bundlers: dict[Direction, Bundler] = {"request": request, "response": response}
+        self._annotated: dict[Direction, AnnotatedBundler] = {}
         self._schemas: dict[tuple[int, int], Schema] = {}
+
+    def annotated(self, direction: Direction) -> AnnotatedBundler:
+        """The bundler that keeps annotations; made on the first call."""
+        known = self._annotated.get(direction)
+        if known is None:
+            known = self._annotated[direction] = AnnotatedBundler(self.files, direction, self.options)
+        return known
 
     def schema(self, node: Node, direction: Direction) -> Schema:
         """The handle of the schema at `node`; equal places give the same handle, compiled once."""
@@ -83,7 +68,7 @@ class SchemaSet:
 class Schema:
     """A handle to one schema of a document.  All methods may be called from any thread."""
 
-    __slots__ = ("_bundler", "_direction", "_node", "_set", "_validator")
+    __slots__ = ("_bundler", "_direction", "_explainer", "_node", "_set", "_validator")
 
     def __init__(self, node: Node, owner: SchemaSet, bundler: Bundler, direction: Direction) -> None:
         self._node = node
@@ -91,6 +76,7 @@ class Schema:
         self._bundler = bundler
         self._direction = direction
         self._validator: jsonschema_rs.Draft202012Validator | None = None
+        self._explainer: Explainer | None = None
 
     def __repr__(self) -> str:
         return f"Schema({self.pointer!r})"
@@ -114,6 +100,22 @@ class Schema:
         with self._set.lock:
             return self._bundler.bundle(self._node)
 
+    def annotated(self) -> Any:
+        """Like `bundled`, with examples, defaults and discriminators (see `brrtrouter.spec.annotated`)."""
+        with self._set.lock:
+            return self._set.annotated(self._direction).bundle(self._node)
+
+    def objections(self, value: Any, limit: int = 16) -> list[tuple[str | int, ...]]:
+        """The places in `value` that are wrong, as the validator finds them; [] when it is valid."""
+        validator = self._ready()
+        if validator.is_valid(value):
+            return []
+        return [tuple(error.instance_path) for error in islice(validator.iter_errors(value), limit)]
+
+    def check_for(self, keywords: dict[str, Any]) -> Callable[[object], bool]:
+        """A check of a value by a few keywords, judged as this schema judges."""
+        return self._make(keywords).is_valid
+
     def compiled(self) -> Callable[[object], bool]:
         """The fastest check of a value; made on the first call.  Raises `SchemaCompileError`."""
         return self._ready().is_valid
@@ -130,18 +132,19 @@ class Schema:
             return Issue("InvalidSchema", error.pointer, error.reason)
         return None
 
-    def faults(self, value: Any, limit: int = 64) -> list[SchemaFault]:
-        """All that is wrong with `value`, at most `limit` entries; [] when it is valid.
+    def faults(self, value: Any, limit: int | None = None) -> list[SchemaFault]:
+        """What is wrong with `value`, at most `limit` entries (by default as many as the options say); [] when valid.
 
         Where a discriminator tells which branch of `oneOf` or `anyOf` was meant, the faults of that branch
         stand in place of "under none of the schemas".  Raises `SchemaCompileError`.
         """
-        found: list[SchemaFault] = []
-        for fault in self._each(value):
-            if len(found) >= limit:
-                break
-            found.append(fault)
-        return found
+        if self._ready().is_valid(value):
+            return []
+        explainer = self._explainer
+        if explainer is None:
+            explainer = self._explainer = self._explain()
+        faults = explainer.faults(value)
+        return [self._marked(fault) for fault in islice(faults, self._set.options.faults if limit is None else limit)]
 
     def _ready(self) -> jsonschema_rs.Draft202012Validator:
         validator = self._validator
@@ -152,88 +155,70 @@ class Schema:
 
     def _compile(self) -> jsonschema_rs.Draft202012Validator:
         try:
-            return jsonschema_rs.Draft202012Validator(
-                self._bundler.bundle(self._node),
-                offline=True,
-                validate_formats=True,
-                formats={"byte": _is_base64},
-                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
-                mask=_MASK,
-            )
+            return self._make(self._bundler.bundle(self._node))
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            at = _pointer(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ""
-            reason = _bounded(str(error.message).partition("\n")[0])
+            at = pointer(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ""
+            reason = bounded(str(error.message).partition("\n")[0])
             raise SchemaCompileError(self.pointer, f"{reason}, at {at or '/'} of the bundled schema") from None
         except ValueError as error:
-            raise SchemaCompileError(self.pointer, _bounded(str(error))) from None
+            raise SchemaCompileError(self.pointer, bounded(str(error))) from None
 
-    def _each(self, value: Any) -> Iterator[SchemaFault]:
-        for error in self._ready().iter_errors(value):
-            keyword = error.kind.name
-            if keyword in _CHOICES:
-                chosen = self._chosen(error, value)
-                if chosen:
-                    yield from chosen
-                    continue
-            yield SchemaFault(
-                _pointer(error.instance_path), keyword, _bounded(error.message), _pointer(error.evaluation_path)
-            )
+    def _make(self, schema: Any, registry: jsonschema_rs.Registry | None = None) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(
+            schema,
+            offline=True,
+            validate_formats=self._set.options.formats,
+            formats=TEXT_FORMATS,
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+            email_options=jsonschema_rs.EmailOptions(allow_display_text=False),
+            registry=registry,
+            mask=_MASK,
+        )
 
-    def _chosen(self, error: jsonschema_rs.ValidationError, value: Any) -> list[SchemaFault]:
-        """The faults of the branch that a discriminator names (OpenAPI 3.1 section 4.8.25); [] without one."""
+    # -- faults ----------------------------------------------------------------------------------------------
+
+    def _explain(self) -> Explainer:
+        bundle = self.bundled()
+        registry = jsonschema_rs.Registry([(BUNDLE, bundle)])
+        return Explainer(bundle, lambda part: self._make(part, registry), self._choose)
+
+    def _choose(self, task: Task, keyword: str) -> int | SchemaFault | None:
+        """What a discriminator says about a value that fits no branch, or too many, of `keyword`."""
         try:
-            choice = self._original(error.evaluation_path[:-1])
-            discriminator = choice.value.get("discriminator") if isinstance(choice.value, dict) else None
-            branches = self._branches(choice, error.kind.name, discriminator) if isinstance(discriminator, dict) else {}
+            choice = read_choice(self._set.files, self._original(task.path), keyword)
         except (ReferenceProblem, LookupError, TypeError):
-            return []
-        name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
-        for part in error.instance_path:
-            value = value[part]
-        if not isinstance(name, str) or not isinstance(value, dict):
-            return []
-        at, path = _pointer(error.instance_path), _pointer(error.evaluation_path)
-        tag = value.get(name)
-        if not isinstance(tag, str) or tag not in branches:
-            names = ", ".join(sorted(branches))
-            message = _bounded(f"property {name!r} has to name the kind of the value, one of: {names}")
-            return [SchemaFault(f"{at}/{escape(name)}" if name in value else at, "discriminator", message, path)]
-        index, branch = branches[tag]
-        inner = self._set.schema(branch, self._direction).faults(value)
-        return [f._replace(pointer=at + f.pointer, schema_path=f"{path}/{index}{f.schema_path}") for f in inner]
+            return None
+        if choice is None or not isinstance(task.value, dict):
+            return None
+        index = choice.branch(task.value.get(choice.name))
+        if index is not None:
+            return index
+        names = ", ".join(sorted(choice.branches))
+        message = bounded(f"property {choice.name!r} has to name the kind of the value, one of: {names}")
+        at = f"{task.at}/{escape(choice.name)}" if choice.name in task.value else task.at
+        return SchemaFault(at, "discriminator", message, f"{task.path}/{keyword}")
 
-    def _original(self, path: list[str | int]) -> Node:
+    def _marked(self, fault: SchemaFault) -> SchemaFault:
+        """Tell of a member that may not go this way, which the bundle says by `false`, in its own words."""
+        if fault.keyword != "falseSchema":
+            return fault
+        keyword, message = _MARKS[self._direction]
+        try:
+            written = self._original(fault.schema_path).value
+        except (ReferenceProblem, LookupError, TypeError):
+            return fault
+        return fault if written is False else fault._replace(keyword=keyword, message=message)
+
+    def _original(self, path: str) -> Node:
         """Follow an evaluation path in the schema as it was written."""
         files = self._set.files
         node = self._node
-        for part in path:
+        for escaped in path.split("/")[1:]:
+            part = unescape(escaped)
             node = files.enter(node)
-            if part in ("$ref", "$dynamicRef") and isinstance(node.value[part], str):
-                node = files.resolve(node.value[part], node.resource)
+            if part == "$ref":
+                keyword = "$ref" if "$ref" in node.value else "$dynamicRef"
+                node = files.resolve(node.value[keyword], node.resource)
             else:
-                node = node.child(part)
+                node = node.child(int(part) if isinstance(node.value, list) else part)
         return node
-
-    def _branches(self, choice: Node, keyword: str, discriminator: dict[str, Any]) -> dict[str, tuple[int, Node]]:
-        """What each value of the discriminator's property selects: mapped names first, then component names."""
-        files = self._set.files
-        by_name: dict[str, tuple[int, Node]] = {}
-        by_target: dict[int, tuple[int, Node]] = {}
-        branches = choice.child(keyword)
-        for at in range(len(branches.value)):
-            branch = branches.child(at)
-            if isinstance(branch.value, dict) and isinstance(branch.value.get("$ref"), str):
-                target = files.resolve(branch.value["$ref"], branch.resource)
-                by_name[target.pointer.rpartition("/")[2]] = by_target[id(target.value)] = (at, branch)
-        mapping = discriminator.get("mapping")
-        for tag, name in mapping.items() if isinstance(mapping, dict) else ():
-            if name in by_name:
-                by_name[tag] = by_name[name]
-                continue
-            try:
-                target = files.resolve(name, choice.resource)
-            except (ReferenceProblem, AttributeError):
-                continue
-            if id(target.value) in by_target:
-                by_name[tag] = by_target[id(target.value)]
-        return by_name

@@ -17,6 +17,14 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "openIdConnect": ("openIdConnectUrl",),
     "mutualTLS": (),
 }
+# The URLs that each flow of oauth2 needs (OpenAPI 3.2 section 4.29).
+_FLOWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "implicit": ("authorizationUrl",),
+    "password": ("tokenUrl",),
+    "clientCredentials": ("tokenUrl",),
+    "authorizationCode": ("authorizationUrl", "tokenUrl"),
+    "deviceAuthorization": ("deviceAuthorizationUrl", "tokenUrl"),
+}
 _KEY_LOCATIONS: Final = ("query", "header", "cookie")
 
 
@@ -66,6 +74,8 @@ class SecurityReader:
             message = f"security scheme {name!r}: `in` has to be one of {', '.join(_KEY_LOCATIONS)}"
             self.report.error("InvalidSecurityScheme", node, message)
             return None
+        if kind == "oauth2":
+            self._check_flows(name, node)
         return SecurityScheme(
             name=name,
             type=kind,
@@ -75,6 +85,24 @@ class SecurityReader:
             http_scheme=value["scheme"].lower() if kind == "http" else "",
             definition=value,
         )
+
+    def _check_flows(self, name: str, node: Node) -> None:
+        """What only a client would miss, who has to find its way to a token: warnings."""
+        flows = member(node, "flows")
+        if flows is None or not isinstance(flows.value, dict):
+            self.report.warning("InvalidSecurityScheme", node, f"security scheme {name!r} of type oauth2 needs 'flows'")
+            return
+        for flow, item in members(flows):
+            if flow not in _FLOWS or (flow == "deviceAuthorization" and self.version < (3, 2)):
+                message = f"{flow[:80]!r} is no flow of oauth2 in OpenAPI {self.version[0]}.{self.version[1]}"
+                self.report.warning("InvalidSecurityScheme", item, message)
+                continue
+            value = item.value if isinstance(item.value, dict) else {}
+            missing = [field for field in _FLOWS[flow] if not text(value.get(field))]
+            missing += [] if isinstance(value.get("scopes"), dict) else ["scopes"]
+            if missing:
+                message = f"the flow {flow} of {name!r} needs {' and '.join(map(repr, missing))}"
+                self.report.warning("InvalidSecurityScheme", item, message)
 
     def requirement(self, node: Node | None) -> SecurityRequirement | None:
         """What a `security` field asks for; None when there is no such field."""

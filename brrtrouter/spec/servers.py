@@ -35,7 +35,8 @@ def base_path_of(servers: Node | None, report: Report) -> str | None:
     return paths[0] if paths else None
 
 
-def _server_path(server: Node, report: Report) -> str | None:
+def server_url(server: Node, report: Report) -> str | None:
+    """The URL of a server with the defaults of its variables in place; None for what is no server."""
     if not isinstance(server.value, dict):
         return None
     url = server.value.get("url", "/")
@@ -46,7 +47,13 @@ def _server_path(server: Node, report: Report) -> str | None:
     for name in _VARIABLE.findall(url):
         if name not in values:
             report.warning("InvalidServer", server, f"the variable {name!r} of the url is not described; it is dropped")
-    url = _VARIABLE.sub(lambda found: values.get(found[1], ""), url)
+    return _VARIABLE.sub(lambda found: values.get(found[1], ""), url)
+
+
+def _server_path(server: Node, report: Report) -> str | None:
+    url = server_url(server, report)
+    if url is None:
+        return None
     try:
         path = urlsplit(url).path
     except ValueError:

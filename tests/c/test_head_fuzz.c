@@ -134,10 +134,10 @@ static int head_is_valid(const char *s, size_t len) {
         }
         *end = '\0';
         if (line == text) {
-            if (strlen(line) > fuzz_limits.line || !matches("^" TCHAR "+ [^ ]+ HTTP/1[.][01]$", line)) {
+            if (strlen(line) > fuzz_limits.line || !matches("^" TCHAR "+ [^ ]+ HTTP/1[.][0-9]$", line)) {
                 return 0;
             }
-            head.minor = end[-1] - '0';
+            head.minor = end[-1] != '0';
             char *target = strchr(line, ' ') + 1;
             target[-1] = '\0';
             *strchr(target, ' ') = '\0';

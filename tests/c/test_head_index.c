@@ -58,7 +58,6 @@ static const struct {
     BAD("RFC 9112 2.3: another protocol", "GET / ICY/1.1\r\n" END, HEAD_VERSION, 6),
     BAD("RFC 9112 2.3: HTTP/0.9 written out", "GET / HTTP/0.9\r\n" END, HEAD_VERSION_UNSUPPORTED, 6),
     BAD("RFC 9112 2.3: HTTP/2.0", "GET / HTTP/2.0\r\n" END, HEAD_VERSION_UNSUPPORTED, 6),
-    BAD("RFC 9112 2.3: HTTP/1.2", "GET / HTTP/1.2\r\n" END, HEAD_VERSION_UNSUPPORTED, 6),
     BAD("RFC 9112 2.2: bare LF after the version", "GET / HTTP/1.1\n" END, HEAD_LINE_END, 14),
     BAD("RFC 9112 2.2: bare LF after a new version", "GET / HTTP/2.0\n" END, HEAD_LINE_END, 14),
     BAD("RFC 9112 2.2: bare CR after the version", "GET / HTTP/1.1\rX: y\r\n" END, HEAD_LINE_END, 14),
@@ -167,7 +166,8 @@ enum {
     EXPECT = BRRT_HEAD_EXPECT_OTHER,
     UPGRADE = BRRT_HEAD_UPGRADE | BRRT_HEAD_HAS_UPGRADE,
     NO_UPGRADE = BRRT_HEAD_HAS_UPGRADE,
-    ASTERISK = BRRT_HEAD_ASTERISK
+    ASTERISK = BRRT_HEAD_ASTERISK,
+    LATER = BRRT_HEAD_LATER_MINOR
 };
 
 #define GET10 "GET / HTTP/1.0\r\n"
@@ -199,6 +199,8 @@ static const struct {
     GOOD("RFC 9112 3.2.4: asterisk-form", "OPTIONS * HTTP/1.1\r\n" END, "*", "", KEEP | ASTERISK, 0),
     GOOD("RFC 9112 3.2: no Host in HTTP/1.0", GET10 "\r\n", "/", "", 0, 0),
     GOOD("RFC 9112 3.2: empty Host", GET "Host: \r\n\r\n", "/", "", KEEP, 0),
+    GOOD("RFC 9110 2.5: HTTP/1.2", "GET / HTTP/1.2\r\n" END, "/", "", KEEP | LATER, 0),
+    GOOD("RFC 9110 2.5: HTTP/1.9, close", "GET / HTTP/1.9\r\nConnection: close\r\n" END, "/", "", LATER, 0),
     GOOD("RFC 9112 9.3: HTTP/1.0 closes", GET10 END, "/", "", 0, 0),
     GOOD("RFC 9112 9.3: HTTP/1.0 keep-alive", GET10 "Connection: Keep-Alive\r\n" END, "/", "", KEEP, 0),
     GOOD("RFC 9112 9.3: HTTP/1.0 keep-alive and close", GET10 "Connection: keep-alive, close\r\n" END, "/", "", 0, 0),
@@ -257,7 +259,7 @@ static void check_good_head(size_t n) {
             CHECK(head.flags == good_heads[n].flags, "%s: %x", rule, head.flags);
             CHECK(head.content_length == good_heads[n].length, "%s: %llu", rule,
                   (unsigned long long)head.content_length);
-            CHECK(head.minor == (strstr(good_heads[n].head, "HTTP/1.1") != NULL), "%s", rule);
+            CHECK(head.minor == (strstr(good_heads[n].head, "HTTP/1.0") == NULL), "%s", rule);
         }
     }
 }

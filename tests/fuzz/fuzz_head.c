@@ -96,7 +96,8 @@ static void check_layout(const char *s, const brrt_head *head, const brrt_head_l
     size_t at = (size_t)head->method.len + 1 + head->target.len + 1;
     MUST(head->method.off == 0 && head->method.len > 0 && s[head->method.len] == ' ', "method");
     MUST(head->target.off == head->method.len + 1 && head->target.len > 0 && s[at - 1] == ' ', "target");
-    MUST(memcmp(s + at, head->minor ? "HTTP/1.1\r\n" : "HTTP/1.0\r\n", 10) == 0, "version");
+    MUST(memcmp(s + at, "HTTP/1.", 7) == 0 && s[at + 7] >= '0' && s[at + 7] <= '9' && is_crlf_at(s, at + 8), "version");
+    MUST(head->minor == (s[at + 7] != '0'), "minor version");
     check_bytes(s, 0, head->method.len, is_token);
     check_bytes(s, head->target.off, head->target.len, is_target);
     MUST(at + 8 <= limits->line && head->head_len <= limits->total && head->count <= limits->fields, "limits");
@@ -174,6 +175,7 @@ static uint32_t flags_of(const char *s, const brrt_head *head) {
     flags |= count_of(head, BRRT_FIELD_CONTENT_LENGTH) != 0 ? BRRT_HEAD_HAS_LENGTH : 0;
     flags |= upgrades ? BRRT_HEAD_HAS_UPGRADE : 0;
     flags |= head->target.len == 1 && s[head->target.off] == '*' ? BRRT_HEAD_ASTERISK : 0;
+    flags |= s[head->target.off + head->target.len + 8] > '1' ? BRRT_HEAD_LATER_MINOR : 0;
     if (head->minor) {
         flags |= continues != 0 ? BRRT_HEAD_EXPECT_CONTINUE : 0;
         flags |= members(s, head, BRRT_FIELD_EXPECT, NULL) > continues ? BRRT_HEAD_EXPECT_OTHER : 0;

@@ -1,0 +1,1 @@
+cdef object read_json(bytes raw, Py_ssize_t max_depth)

@@ -1,0 +1,160 @@
+"""From the frozen model to the tables of the core: the pieces that `App` puts together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from brrtrouter.config import Config, api_key_variable, load_config
+from brrtrouter.core.arguments import ArgumentParser
+from brrtrouter.core.matcher import Matcher
+from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response, problem_response
+from brrtrouter.core.service import Body, Mode, Operation
+from brrtrouter.errors import Issue, RouteError
+from brrtrouter.policy.middleware import fold_everything
+from brrtrouter.spec import model
+from brrtrouter.spec.schema import Schema, SchemaOptions
+from brrtrouter.spec.source import Network
+
+if TYPE_CHECKING:
+    from brrtrouter.spec.examples import ExampleBook
+
+logger = logging.getLogger("brrtrouter")
+
+# What the setting `loading.network` allows.
+NETWORK: Final[Mapping[str, Network]] = {"off": False, "https": "https", "http": "http"}
+
+
+def add_route(matcher: Matcher, operation: model.Operation) -> Issue | None:
+    try:
+        matcher.add(operation.method, operation.path, len(matcher))
+    except RouteError as error:
+        return Issue("IllegalPathTemplate", operation.pointer, str(error))
+    return None
+
+
+def core_operation(
+    operation: model.Operation,
+    names: tuple[str, ...],
+    config: Config,
+    call: Callable[[Request], Any],
+    mode: Mode,
+    check: Callable[[Request], Any] | None,
+    check_mode: Mode,
+) -> Operation:
+    body = None
+    if operation.request_body is not None:
+        body = Body(operation.request_body.required, operation.request_body.content, config.limits)
+    return Operation(
+        method=operation.method,
+        path=operation.path,
+        handler=operation.handler,
+        call=call,
+        mode=mode,
+        model=operation,
+        parser=ArgumentParser(
+            operation.parameters,
+            names,
+            config.limits.query_parameters,
+            first=config.validation.errors == "first",
+        ),
+        body=body,
+        security=check,
+        security_mode=check_mode,
+        success_status=operation.success_status,
+        media_types=_media_types(operation),
+        max_body=operation.max_body,
+        stream_body=operation.stream_body,
+    )
+
+
+def configured(config: Config, response_validation: str | None) -> Config:
+    """The settings with what was given to the App itself."""
+    if response_validation is None:
+        return config
+    return load_config(replace(config, validation=replace(config.validation, responses=response_validation)))
+
+
+def schema_options(config: Config) -> SchemaOptions:
+    """How schemas are read; one fault more than a client is told shows that there are more."""
+    faults = 1 if config.validation.errors == "first" else config.limits.errors + 1
+    chosen = config.validation
+    return SchemaOptions(chosen.formats, chosen.read_only, chosen.write_only, faults)
+
+
+def request_schemas(operation: model.Operation) -> Iterator[Schema]:
+    media = operation.request_body.content if operation.request_body is not None else ()
+    schemas = [parameter.schema for parameter in operation.parameters] + [each.schema for each in media]
+    schemas += [each.item_schema for each in media]
+    yield from (schema for schema in schemas if schema is not None)
+
+
+def _media_types(operation: model.Operation) -> dict[int, str | None]:
+    """What a plain result is sent as: the declared media type when it is not the usual JSON and not a range."""
+    return _by_status(tuple((response.status, _media_type(response)) for response in operation.responses))
+
+
+def _media_type(response: model.Response) -> str | None:
+    names = [media.essence for media in response.content if "*" not in media.essence]
+    return None if not names or "application/json" in names else names[0]
+
+
+@lru_cache
+def _by_status(declared: tuple[tuple[str, str | None], ...]) -> dict[int, str | None]:
+    """The more exact key wins (OpenAPI 3.1 section 4.8.16).  Operations that declare the same share one table."""
+    found: dict[int, str | None] = {}
+    for status, name in sorted(declared, key=lambda entry: len(_statuses(entry[0])), reverse=True):
+        found.update(dict.fromkeys(_statuses(status), name))
+    return found if any(found.values()) else {}
+
+
+def _statuses(declared: str) -> range:
+    """The statuses that a key of Responses stands for: "404", "4XX", or "default"."""
+    if declared.isdigit():
+        return range(int(declared), int(declared) + 1)
+    return range(int(declared[0]) * 100, int(declared[0]) * 100 + 100) if declared[:1].isdigit() else range(200, 600)
+
+
+def around_all(
+    layers: list[object], operations: Iterable[Operation]
+) -> tuple[Callable[[Callable[[Request], Any]], Callable[[Request], Any]] | None, Mode]:
+    """What wraps the whole walk.  When anything inside may suspend, all of it runs as a coroutine."""
+    if not layers:
+        return None, Mode.SYNC
+    inner = Mode.TASK if any(operation.suspends for operation in operations) else Mode.SYNC
+    _, mode = fold_everything(lambda request: None, inner, layers, internal_error)
+    return (lambda walk: fold_everything(walk, inner, layers, internal_error)[0]), mode
+
+
+def security_text(operation: model.Operation) -> str:
+    return " | ".join(" & ".join(need.scheme for need in each) or "anonymous" for each in operation.security)
+
+
+def how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
+    where = f"security scheme {scheme.name!r} ({scheme.type}) of {source} has no provider"
+    if scheme.type == "apiKey":
+        variable = api_key_variable(scheme.name)
+        return f"{where}: set security.api_keys.{scheme.name}.key in the configuration, or {variable}"
+    return f"{where}: pass one as App(security={{{scheme.name!r}: provider}})"
+
+
+def example_book(seed: int) -> ExampleBook:
+    """What mocks answer from.  Imported here, because a server with handlers has no use for what makes values."""
+    from brrtrouter.spec.examples import ExampleBook
+
+    return ExampleBook(seed)
+
+
+def internal_error(request: Request) -> Response:
+    """The answer for an exception that is being handled."""
+    log_error(request)
+    detail = "the server failed to answer this request"
+    return problem_response("internal-error", detail, extra={"request_id": request.id})
+
+
+def log_error(request: Request) -> None:
+    logger.exception("request %s: %s %s failed", request.id, request.method, request.path)
