@@ -197,6 +197,8 @@ def test_the_document_is_served_in_both_formats(form: str, tmp_path: Path) -> No
 def test_health_answers_and_is_not_stored() -> None:
     response = client(document()).get("/health")
     assert (response.status, response.json(), response.headers["cache-control"]) == (200, {"status": "ok"}, "no-store")
+    response = client(document()).get("/ready")
+    assert (response.status, response.json(), response.headers["cache-control"]) == (200, {"status": "ok"}, "no-store")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/", "/a/b/docs"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from argument_door import Door, Refused, parameter
 
-from brrtrouter.core.arguments import cast
+from brrtrouter.core.casts import cast
 
 INTEGER = {"type": "integer"}
 STRING = {"type": "string"}

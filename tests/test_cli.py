@@ -155,7 +155,7 @@ def test_routes_lists_operations_and_what_answers_them(capsys: pytest.CaptureFix
         f"BRRTRouter {__version__}: Two things (OpenAPI 3.1.0, secured.yaml)",
         "  GET   /a/{id}  -> getA   [async, never suspends; security: Key]",
         "  POST  /b       -> makeB  [thread; security: Key]",
-        "2 operations; built in: /health /openapi.json /openapi.yaml /docs",
+        "2 operations; built in: /health /ready /openapi.json /openapi.yaml /docs",
     ]
 
 

@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from brrtrouter.config import ApiKey, Config, Endpoints, Limits, Routing, Security, api_key_variable, load_config
+from brrtrouter.config import (
+    ApiKey,
+    Config,
+    Endpoints,
+    Limits,
+    Outgoing,
+    Routing,
+    Security,
+    Server,
+    Validation,
+    api_key_variable,
+    load_config,
+)
 from brrtrouter.errors import ConfigError
 
 SECRET = "s3cr3t-value"
@@ -21,6 +33,14 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "header_count": (10, [], (0, 257)),
     "body": (0, "1 MiB", (-1, 2**63)),
     "query_parameters": (0, {}, (-1, 65_537)),
+    "form_fields": (0, "x", (-1, 65_537)),
+    "field_size": (0, "x", (-1, 2**31)),
+    "file_size": (0, "x", (-1, 2**63)),
+    "file_memory": (0, "x", (-1, 2**31)),
+    "part_header": (64, "x", (63, 65_537)),
+    "part_header_count": (1, "x", (0, 257)),
+    "boundary": (1, "x", (0, 1025)),
+    "xml_elements": (0, "x", (-1, 2**31)),
     "json_depth": (1, 1.0, (0, 251)),
     "pipeline": (1, "x", (0, 10_001)),
     "chunk_extensions": (0, "x", (-1, 2**31)),
@@ -29,16 +49,64 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "handler_queue": (0, "x", (-1, 2**31)),
     "drain": (0.5, "x", (-0.1, 86_401, float("nan"), float("inf"))),
     "backlog": (1, "x", (0, 65_536)),
+    "errors": (1, "x", (0, 10_001)),
 }
 BAD_PATHS = ("health", "/{x}", "/a b", "/a?b", "/a#b", "/ü", "/%41")
-ENDPOINTS = ("health", "openapi_json", "openapi_yaml", "docs")
+ENDPOINTS = ("health", "ready", "openapi_json", "openapi_yaml", "docs")
 PATHS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = dict.fromkeys(ENDPOINTS, ("/a-b/c.json", 5, BAD_PATHS))
 ROUTING: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "trailing_slash": ("ignore", True, ("redirect", "")),
     "auto_head": (False, "no", ()),
     "auto_options": (False, 0, ()),
 }
-SECTIONS = {"limits": LIMITS, "endpoints": PATHS, "routing": ROUTING}
+VALIDATION: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "responses": ("enforce", 1, ("on",)),
+    "problems": (True, "x", ()),
+    "errors": ("first", 1, ("none",)),
+    "formats": (False, "x", ()),
+    "read_only": ("refuse", True, ("off",)),
+    "write_only": ("accept", True, ("off",)),
+}
+OUTGOING: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "attempts": (1, "x", (0, 101)),
+    "timeout": (0.5, "x", (0, 3601, float("nan"))),
+    "total_time": (0.5, "x", (0, 86_401)),
+    "backoff": (1.5, "x", (-1, 3601)),
+    "backoff_limit": (1.5, "x", (-1, 86_401)),
+    "response_size": (0, "x", (-1, 2**31)),
+    "connections": (1, "x", (0, 10_001)),
+    "allow_private": (True, "x", ()),
+    "base_url": ("https://api.example", 5, ()),
+    "secret": ("hush", 5, ()),
+    "signature_format": ("hex", 5, ("md5",)),
+    "signature_header": ("X-Signature", 5, ()),
+    "tolerance": (5.0, "x", (-1, 86_401)),
+    "link_header": (True, "x", ()),
+}
+SERVER: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "start_timeout": (1.5, "x", (0, 86_401)),
+    "restart_backoff": (1.5, "x", (0, 3601)),
+    "restart_backoff_limit": (1.5, "x", (0, 86_401)),
+    "healthy_after": (0.0, "x", (-1, 86_401)),
+    "drain_idle": (0.0, "x", (-1, 3601, float("nan"))),
+    "drain_delay": (1.5, "x", (-1, 3601)),
+    "tls_certificate": ("cert.pem", 5, ()),
+    "tls_key": ("key.pem", 5, ()),
+    "tls_ca": ("ca.pem", 5, ()),
+    "tls_client": ("optional", 5, ("never",)),
+    "tls_handshake": (1.5, "x", (0, 3601)),
+    "tls_check": (0.0, "x", (-1, 86_401)),
+    "trusted_proxies": (("10.0.0.0/8", "unix"), "10.0.0.0/8", ([5],)),
+    "forwarded": ("forwarded", 5, ("via",)),
+}
+SECTIONS = {
+    "limits": LIMITS,
+    "endpoints": PATHS,
+    "routing": ROUTING,
+    "validation": VALIDATION,
+    "outgoing": OUTGOING,
+    "server": SERVER,
+}
 KEYS = [(section, key, *row) for section, table in SECTIONS.items() for key, row in table.items()]
 
 
@@ -53,7 +121,7 @@ def refusal(source: Any = None, **environ: str) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("kind", [Limits, Endpoints, Routing])
+@pytest.mark.parametrize("kind", [Limits, Endpoints, Routing, Validation, Outgoing, Server])
 def test_the_tables_of_these_tests_have_every_key(kind: type[Any]) -> None:
     assert list(SECTIONS[kind.__name__.lower()]) == [field.name for field in dataclasses.fields(kind)]
 
@@ -63,7 +131,7 @@ def test_a_key_is_set_by_mapping_file_environment_and_config_alike(
     section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...], tmp_path: Path
 ) -> None:
     file = tmp_path / "config.yaml"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(list(value) if isinstance(value, tuple) else value)
     file.write_text(f"{section}:\n  {key}: {text}\n")
     variable = f"BRRTR_{section}__{key}".upper()
     kind = type(getattr(Config(), section))
@@ -86,7 +154,8 @@ def test_a_value_of_another_type_or_out_of_range_is_refused_by_name(
     section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...]
 ) -> None:
     wanted = "str" if section == "endpoints" else type(getattr(getattr(Config(), section), key)).__name__
-    assert refusal({section: {key: wrong}}) == f"the configuration: {section}.{key} is not of type {wanted}"
+    reason = "a list of texts" if wanted == "tuple" else f"of type {wanted}"
+    assert refusal({section: {key: wrong}}) == f"the configuration: {section}.{key} is not {reason}"
     kind = type(getattr(Config(), section))
     for bad in (wrong, *outside):
         assert refusal({section: {key: bad}}).startswith(f"the configuration: {section}.{key} is not")
@@ -115,7 +184,7 @@ def test_a_key_without_a_value_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"limit": {}}, "unknown key limit; known are endpoints, limits, routing, security"),
+        ({"limit": {}}, "unknown key limit; known are endpoints, limits, loading, outgoing, routing, "),
         ({"limits": {"bodies": 1}}, "unknown key limits.bodies; known are"),
         ({"security": {"keys": {}}}, "unknown key security.keys; known are api_keys"),
         ({1: 2}, "unknown key 1"),
@@ -254,3 +323,4 @@ def test_a_secret_is_never_shown() -> None:
     config = plain({"security": {"api_keys": {"a": {"key": SECRET}}}}, BRRTR_API_KEY=SECRET)
     assert SECRET not in repr(config) + str(config) + repr(config.security.api_keys)
     assert config.api_key("a") == SECRET
+    assert SECRET not in repr(plain({"outgoing": {"secret": SECRET}}))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire import GOOD, TIMEOUT, Client, Gate, application
+from wire import GOOD, TIMEOUT, Answer, Client, Gate, application
 
 from brrtrouter import App, Request
 from brrtrouter.server import handle
@@ -140,7 +140,7 @@ def test_a_loop_that_fails_is_reported_to_who_waits(
     def fail(*_: object) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr(handle, "Endpoint", fail)
+    monkeypatch.setattr(handle, "WatchedEndpoint", fail)
     server = application({}).start(port=0)
     with pytest.raises(RuntimeError, match="on purpose"):
         server.wait_ready()
@@ -351,6 +351,13 @@ def process(request: pytest.FixtureRequest) -> Iterator[Process]:
     process.close()
 
 
+def ask_until_last(client: Client) -> Answer:
+    """Ask until the server has seen the signal; every request is answered."""
+    while not (answer := client.ask(GOOD)).closes:
+        assert answer.status == 200
+    return answer
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_the_process_ends_with_0(process: Process, number: signal.Signals) -> None:
     with Client(process.url) as busy, Client(process.url) as idle:
@@ -358,6 +365,8 @@ def test_a_signal_drains_and_the_process_ends_with_0(process: Process, number: s
         busy.send(GATE)
         process.entered()
         process.process.send_signal(number)
+        if number == signal.SIGTERM:  # whoever is connected may bring one more request
+            assert ask_until_last(idle).closes
         assert idle.at_end()
         process.go_on()
         assert busy.answer().body == b'"released\\n"'
@@ -371,7 +380,7 @@ def test_a_second_signal_ends_at_once(process: Process) -> None:
         busy.send(GATE.replace(b"/gate", b"/gate?forever"))
         process.entered()
         process.process.send_signal(signal.SIGTERM)
-        assert idle.at_end()
+        assert ask_until_last(idle).closes
         process.process.send_signal(signal.SIGTERM)
         assert not read_or_reset(busy)
     assert process.end() == 0

@@ -213,16 +213,16 @@ def test_a_declared_parameter_of_a_media_type_is_no_part_of_the_comparison() -> 
     assert put(target, '"y"', JSON).status == 400
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "application/octet-stream", "image/png"])
-def test_a_body_that_is_not_json_stays_bytes_and_is_not_validated(media_type: str) -> None:
+@pytest.mark.parametrize("media_type", ["application/octet-stream", "image/png"])
+def test_a_body_of_octets_stays_bytes(media_type: str) -> None:
     for declared in (media_type, "*/*", media_type.partition("/")[0] + "/*"):
-        response = put(client({declared: {"schema": {"type": "string", "maxLength": 1}}}), "<a/>", media_type)
+        response = put(client({declared: {"schema": {"type": "string", "format": "date"}}}), "<a/>", media_type)
         assert response.json() == {"body": ["bytes", "<a/>"], "raw": "<a/>"}
 
 
 def test_without_a_content_type_the_only_declared_one_is_meant() -> None:
     assert put(json_of({"const": "x"}), '"x"', None).json()["body"] == "x"
-    assert put(client({"text/plain": {}}), "x", None).json()["body"] == ["bytes", "x"]
+    assert put(client({"image/png": {}}), "x", None).json()["body"] == ["bytes", "x"]
     for content in ({JSON: {}, "text/plain": {}}, {"text/*": {}}):
         response = put(client(content), "x", None)
         assert (response.status, response.headers["accept"]) == (415, ", ".join(content))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from brrtrouter import App
-from brrtrouter.core.protocol import Endpoint, HttpProtocol
+from brrtrouter.core.connection import Endpoint
+from brrtrouter.core.protocol import HttpProtocol
 
 TIMEOUT = 20.0  # a test that waits this long for bytes has failed
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) [ -~]*\r\n")

@@ -1,0 +1,126 @@
+"""The request line: method, spaces, version, line end, length (RFC 9112 sections 2 and 3, RFC 9110 section 9)."""
+
+from __future__ import annotations
+
+from .case import NEXT, SEEN_NEXT, Case, End, bad, case, get, more, ok
+
+REST = b"\r\nHost: a\r\n\r\n"
+ONE_SPACE = "Method, target and version are separated by exactly one space."
+TOKEN = "A method is a token: no separators, controls or bytes above ASCII."
+DECLARED = "A method that the resource supports reaches its handler as it was sent."
+KNOWN = "A method that exists but not for this resource is 405."
+UNKNOWN = "A method that the server does not know is 501; names are case-sensitive."
+VERSION = 'The version is "HTTP/" digit "." digit, case-sensitive and nothing else.'
+MAJOR = "A major version that the server does not speak is refused with 505."
+LATER = "A later minor version of HTTP/1 is served as the latest known one."
+LINE_END = "The line ends in CR LF: a bare CR or LF is invalid here."
+EMPTY_LINE = "At least one empty line before a request line is ignored."
+BEFORE = "Nothing but an empty line may stand before the method."
+LONG = "Request lines of 8000 bytes are served; a longer one than the limit is 414."
+
+CASES: tuple[Case, ...] = (
+    ok("plain", "RFC 9112 3", ONE_SPACE, b"GET /a HTTP/1.1" + REST, b"GET /a"),
+    bad("two-spaces-after-method", "RFC 9112 3", ONE_SPACE, b"GET  /a HTTP/1.1" + REST),
+    bad("two-spaces-before-version", "RFC 9112 3", ONE_SPACE, b"GET /a  HTTP/1.1" + REST),
+    bad("tab-after-method", "RFC 9112 3", ONE_SPACE, b"GET\t/a HTTP/1.1" + REST),
+    bad("tab-before-version", "RFC 9112 3", ONE_SPACE, b"GET /a\tHTTP/1.1" + REST),
+    bad("vertical-tab-after-method", "RFC 9112 3", ONE_SPACE, b"GET\x0b/a HTTP/1.1" + REST),
+    bad("form-feed-before-version", "RFC 9112 3", ONE_SPACE, b"GET /a\x0cHTTP/1.1" + REST),
+    bad("no-break-space", "RFC 9112 3", ONE_SPACE, b"GET /a\xa0HTTP/1.1" + REST),
+    bad("space-after-version", "RFC 9112 3", ONE_SPACE, b"GET /a HTTP/1.1 " + REST),
+    bad("tab-after-version", "RFC 9112 3", ONE_SPACE, b"GET /a HTTP/1.1\t" + REST),
+    bad("word-after-version", "RFC 9112 3", ONE_SPACE, b"GET /a HTTP/1.1 x" + REST),
+    bad("only-method", "RFC 9112 3", "All three parts must be there.", b"GET" + REST),
+    bad("method-and-space", "RFC 9112 3", "All three parts must be there.", b"GET " + REST),
+    bad("no-target", "RFC 9112 3", "All three parts must be there.", b"GET HTTP/1.1" + REST),
+    bad("no-version", "RFC 9112 3", "HTTP/0.9 requests are not served.", b"GET /a" + REST),
+    bad("no-version-but-space", "RFC 9112 3", "All three parts must be there.", b"GET /a " + REST),
+    bad("http-0.9", "RFC 9112 2.3", "HTTP/0.9 requests are not served.", b"GET /a\r\n\r\n"),
+    bad("http-0.9-bare-lf", "RFC 9112 2.3", "HTTP/0.9 requests are not served.", b"GET /a\nX: y\r\n\r\n"),
+    ok("post", "RFC 9110 9.3.3", DECLARED, b"POST /a HTTP/1.1" + REST, b"POST /a"),
+    ok("put", "RFC 9110 9.3.4", DECLARED, b"PUT /a HTTP/1.1" + REST, b"PUT /a"),
+    ok("patch", "RFC 5789 2", DECLARED, b"PATCH /a HTTP/1.1" + REST, b"PATCH /a"),
+    ok("delete", "RFC 9110 9.3.5", DECLARED, b"DELETE /a HTTP/1.1" + REST, b"DELETE /a"),
+    ok("head", "RFC 9110 9.3.2", DECLARED, b"HEAD /a HTTP/1.1" + REST, b"HEAD /a", answers="200h"),
+    ok("method-not-here", "RFC 9110 15.5.6", KNOWN, b"DELETE /good HTTP/1.1" + REST, answers="405"),
+    ok("method-of-webdav", "RFC 9110 9.1", KNOWN, b"PROPFIND /a HTTP/1.1" + REST, answers="405/501"),
+    bad("method-unknown", "RFC 9110 9.1", UNKNOWN, b"BREW /a HTTP/1.1" + REST, "501"),
+    bad("method-in-lower-case", "RFC 9110 9.1", UNKNOWN, b"get /a HTTP/1.1" + REST, "501"),
+    bad("method-in-mixed-case", "RFC 9110 9.1", UNKNOWN, b"Get /a HTTP/1.1" + REST, "501"),
+    bad("method-longer-by-one", "RFC 9110 9.1", UNKNOWN, b"GETT /a HTTP/1.1" + REST, "501"),
+    bad("method-shorter-by-one", "RFC 9110 9.1", UNKNOWN, b"GE /a HTTP/1.1" + REST, "501"),
+    bad("method-of-digits", "RFC 9110 9.1", UNKNOWN, b"123 /a HTTP/1.1" + REST, "501"),
+    bad("method-of-every-tchar", "RFC 9110 9.1", UNKNOWN, b"!#$%&'*+-.^_`|~09AZaz /a HTTP/1.1" + REST, "501"),
+    bad("method-of-1000-bytes", "RFC 9112 3", UNKNOWN, b"G" * 1000 + b" /a HTTP/1.1" + REST, "501"),
+    bad("method-without-end", "RFC 9112 3", LONG, b"G" * 9000, "400/414/501"),
+    bad("method-with-parenthesis", "RFC 9110 9.1", TOKEN, b"G(T /a HTTP/1.1" + REST),
+    bad("method-with-colon", "RFC 9110 9.1", TOKEN, b"GET: /a HTTP/1.1" + REST),
+    bad("method-with-slash", "RFC 9110 9.1", TOKEN, b"GE/T /a HTTP/1.1" + REST),
+    bad("method-in-quotes", "RFC 9110 9.1", TOKEN, b'"GET" /a HTTP/1.1' + REST),
+    bad("method-with-nul", "RFC 9110 9.1", TOKEN, b"G\0T /a HTTP/1.1" + REST),
+    bad("method-with-control", "RFC 9110 9.1", TOKEN, b"G\x01T /a HTTP/1.1" + REST),
+    bad("method-with-del", "RFC 9110 9.1", TOKEN, b"GET\x7f /a HTTP/1.1" + REST),
+    bad("method-above-ascii", "RFC 9110 9.1", TOKEN, b"G\xc9T /a HTTP/1.1" + REST),
+    bad("byte-order-mark", "RFC 9112 3", BEFORE, b"\xef\xbb\xbfGET /a HTTP/1.1" + REST),
+    bad("space-before-method", "RFC 9112 3", BEFORE, b" GET /a HTTP/1.1" + REST),
+    bad("tab-before-method", "RFC 9112 3", BEFORE, b"\tGET /a HTTP/1.1" + REST),
+    bad("nul-before-method", "RFC 9112 3", BEFORE, b"\0GET /a HTTP/1.1" + REST),
+    bad("tls-hello", "RFC 9112 3", BEFORE, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    bad("answer-as-request", "RFC 9112 3", TOKEN, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ok("empty-line-before", "RFC 9112 2.2", EMPTY_LINE, b"\r\nGET /a HTTP/1.1" + REST, b"GET /a"),
+    ok("empty-lines-before", "RFC 9112 2.2", EMPTY_LINE, b"\r\n\r\n\r\nGET /a HTTP/1.1" + REST, b"GET /a"),
+    ok("empty-line-between", "RFC 9112 2.2", EMPTY_LINE, get() + b"\r\n" + NEXT, b"GET /a", SEEN_NEXT),
+    bad("bare-lf-before", "RFC 9112 2.2", LINE_END, b"\nGET /a HTTP/1.1" + REST),
+    bad("bare-cr-before", "RFC 9112 2.2", LINE_END, b"\rGET /a HTTP/1.1" + REST),
+    bad("blank-line-before", "RFC 9112 2.2", BEFORE, b" \r\nGET /a HTTP/1.1" + REST),
+    bad("ends-in-bare-lf", "RFC 9112 2.2", LINE_END, b"GET /a HTTP/1.1\nHost: a\r\n\r\n"),
+    bad("ends-in-bare-cr", "RFC 9112 2.2", LINE_END, b"GET /a HTTP/1.1\rHost: a\r\n\r\n"),
+    bad("ends-in-cr-cr-lf", "RFC 9112 2.2", LINE_END, b"GET /a HTTP/1.1\r\r\nHost: a\r\n\r\n"),
+    bad("ends-in-lf-cr", "RFC 9112 2.2", LINE_END, b"GET /a HTTP/1.1\n\rHost: a\r\n\r\n"),
+    bad("cr-in-version", "RFC 9112 2.2", LINE_END, b"GET /a HTTP/1\r.1" + REST),
+    bad("lf-after-method", "RFC 9112 2.2", LINE_END, b"GET\n/a HTTP/1.1" + REST),
+    bad("version-in-lower-case", "RFC 9112 2.3", VERSION, b"GET /a http/1.1" + REST),
+    bad("version-in-mixed-case", "RFC 9112 2.3", VERSION, b"GET /a Http/1.1" + REST),
+    bad("version-with-two-digits", "RFC 9112 2.3", VERSION, b"GET /a HTTP/1.10" + REST),
+    bad("version-with-leading-zero", "RFC 9112 2.3", VERSION, b"GET /a HTTP/01.1" + REST),
+    bad("version-without-minor", "RFC 9112 2.3", VERSION, b"GET /a HTTP/1" + REST),
+    bad("version-without-minor-digit", "RFC 9112 2.3", VERSION, b"GET /a HTTP/1." + REST),
+    bad("version-without-dot", "RFC 9112 2.3", VERSION, b"GET /a HTTP/11" + REST),
+    bad("version-with-comma", "RFC 9112 2.3", VERSION, b"GET /a HTTP/1,1" + REST),
+    bad("version-without-slash", "RFC 9112 2.3", VERSION, b"GET /a HTTP 1.1" + REST),
+    bad("version-with-letter", "RFC 9112 2.3", VERSION, b"GET /a HTTP/1.x" + REST),
+    bad("version-with-sign", "RFC 9112 2.3", VERSION, b"GET /a HTTP/+1.1" + REST),
+    bad("version-of-another-protocol", "RFC 9112 2.3", VERSION, b"GET /a ICY/1.1" + REST),
+    bad("version-https", "RFC 9112 2.3", VERSION, b"GET /a HTTPS/1.1" + REST),
+    bad("version-0.9", "RFC 9110 15.6.6", MAJOR, b"GET /a HTTP/0.9" + REST, "505"),
+    bad("version-2.0", "RFC 9110 15.6.6", MAJOR, b"GET /a HTTP/2.0" + REST, "505"),
+    bad("version-3.0", "RFC 9110 15.6.6", MAJOR, b"GET /a HTTP/3.0" + REST, "505"),
+    bad("version-9.9", "RFC 9110 15.6.6", MAJOR, b"GET /a HTTP/9.9" + REST, "505"),
+    bad("http-2-preface", "RFC 9113 3.4", MAJOR, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400/505"),
+    ok("version-1.2", "RFC 9110 2.5", LATER, b"GET /a HTTP/1.2" + REST, b"GET /a"),
+    ok("version-1.9", "RFC 9110 2.5", LATER, b"GET /a HTTP/1.9" + REST, b"GET /a"),
+    bad("version-1.2-without-host", "RFC 9110 2.5", LATER, b"GET /a HTTP/1.2\r\n\r\n"),
+    case(
+        "version-1.2-with-close",
+        "RFC 9110 2.5",
+        LATER,
+        b"GET /a HTTP/1.2\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "200",
+        End.CLOSED,
+        b"GET /a",
+    ),
+    ok(
+        "version-1.2-chunked",
+        "RFC 9110 2.5",
+        LATER,
+        b"POST /a HTTP/1.2\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n" + NEXT,
+        b"POST /a hi",
+        SEEN_NEXT,
+    ),
+    ok("line-of-8000", "RFC 9112 3", LONG, get(target=b"/a?" + b"x" * 7985), b"GET /a?" + b"x" * 7985),
+    bad("line-too-long", "RFC 9110 15.5.15", LONG, get(target=b"/a?" + b"x" * 8400), "414"),
+    bad("line-without-end", "RFC 9110 15.5.15", LONG, b"GET /" + b"x" * 8400, "414"),
+    more("line-without-its-lf", "RFC 9112 2.1", "A head ends with an empty line.", b"GET /a HTTP/1.1\r"),
+    more("nothing", "RFC 9112 2.1", "Without bytes there is no request.", b""),
+    more("only-an-empty-line", "RFC 9112 2.2", EMPTY_LINE, b"\r\n"),
+)
