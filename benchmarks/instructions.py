@@ -14,10 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -93,21 +90,9 @@ def run_job(file: str, row: str, calls: int) -> None:
 
 def count(job: Path, row: str, calls: int) -> int:
     """Instructions of a whole process that makes `calls` calls."""
-    package = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [
-            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={job.with_name('callgrind.out')}"),
-            *(sys.executable, __file__, "--job", str(job), row, str(calls)),
-        ],
-        # A changing hash seed would move every dict of the interpreter.
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": package},
-        capture_output=True,
-        text=True,
-    )
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or found is None:
-        raise SystemExit(done.stderr[-4_000:])
-    return int(found[1])
+    from callgrind import instructions
+
+    return instructions(__file__, "--job", str(job), row, str(calls))
 
 
 def count_all() -> tuple[str, dict[str, float]]:
