@@ -17,4 +17,6 @@ preload="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc PYTHONPATH="$copy/main" \
     python -m pytest -q -p no:cacheprovider tests/test_matcher_rules.py tests/test_matcher_errors.py \
     tests/test_matcher_property.py tests/test_regex.py tests/test_arguments_rules.py tests/test_styles.py \
-    tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py
+    tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py \
+    tests/test_matcher_results.py tests/test_bodies_forms.py tests/test_bodies_multipart.py tests/test_bodies_stream.py \
+    tests/test_choices.py tests/test_http11.py

@@ -7,14 +7,13 @@ import json
 import re
 import runpy
 import shlex
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, page_of
 from docs_support import CURL, ROOT, Block, Command, Reader, blocks, commands, reading
 
 from brrtrouter import App
@@ -28,7 +27,6 @@ SERVE = (
 KEY = {"X-API-Key": "test123"}
 MAX = {"id": 12345, "name": "Max", "status": "available", "tags": ["friendly", "trained"]}
 OWNER = {"name": "Jo Smith", "address": {"street": "1 High Street", "city": "Bath", "country": "GB"}}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def new_app() -> App:
@@ -297,14 +295,8 @@ def _path(curl: str) -> str:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_a_browser_shows_the_operations_on_the_documentation_page(tmp_path: Path) -> None:
-    assert CHROMIUM is not None
-    flags = """
-        --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-        --disable-component-update --disable-sync --virtual-time-budget=10000 --dump-dom
-    """
     with running(new_app()) as server:
-        command = [CHROMIUM, *flags.split(), f"--user-data-dir={tmp_path}", f"{server.url}/docs"]
-        dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        dom = page_of(f"{server.url}/docs", tmp_path)
     shown = re.findall(r'<div class="opblock opblock-(\w+)" id="operations-pets-(\w+)"', dom)
     assert shown == [(route.method.lower(), route.handler) for route in new_app().routes]
     assert "List the pets, oldest first" in dom

@@ -5,7 +5,7 @@
   const page = document.getElementById("docs");
   const here = document.currentScript.src;
 
-  window.SwaggerUIBundle({
+  const ui = window.SwaggerUIBundle({
     domNode: page,
     url: new URL(page.dataset.openapiUrl, document.baseURI).href,
     // The default is the badge of a public validator, which would get the document's address.
@@ -14,5 +14,6 @@
     oauth2RedirectUrl: new URL("oauth2-redirect.html", here).href,
     deepLinking: true,
     displayRequestDuration: true,
+    onComplete: () => window.showTagTree(ui.specSelectors.specJson().toJS().tags ?? [], page),
   });
 })();
