@@ -10,7 +10,7 @@ from brrtrouter.spec.forms import FormReader
 from brrtrouter.spec.links import LinkReader
 from brrtrouter.spec.model import MISSING, Link, MediaType, Parameter, Reading, RequestBody, Response
 from brrtrouter.spec.parameters import ParameterReader, says_something
-from brrtrouter.spec.reference import Node, ReferenceProblem
+from brrtrouter.spec.reference import Node
 from brrtrouter.spec.report import Report, member, members, text
 from brrtrouter.spec.schema import Schema, SchemaSet
 from brrtrouter.spec.written import read_examples
@@ -34,7 +34,7 @@ class ContentReader:
 
     def body(self, node: Node | None) -> RequestBody | None:
         """The Request Body Object at `node`."""
-        found = self._object(node)
+        found = self.files.object_at(node)
         if found is None:
             return None
         known = self._bodies.get(id(found.value))
@@ -59,7 +59,7 @@ class ContentReader:
                 continue
             if name != status:
                 self.report.warning("InvalidStatus", item, f"{status!r} is read as {name!r}")
-            response = self._object(item)
+            response = self.files.object_at(item)
             if response is None:
                 continue
             known = self._responses.get(id(response.value))
@@ -73,23 +73,13 @@ class ContentReader:
             found[name] = Response(name, *known)
         return tuple(found.values())
 
-    def _object(self, node: Node | None) -> Node | None:
-        """The object behind a reference; None for what `check.py` has reported already."""
-        if node is None:
-            return None
-        try:
-            node = self.files.follow(node)
-        except ReferenceProblem:
-            return None
-        return node if isinstance(node.value, dict) else None
-
     def _content(self, node: Node | None, direction: Direction) -> tuple[MediaType, ...]:
         found = []
         for name, item in members(node):
             essence = name.partition(";")[0].strip().lower()
             if not _MEDIA_TYPE.fullmatch(essence):
                 self.report.warning("InvalidMediaType", item, f"{name[:80]!r} is no media type; nothing can match it")
-            media = self._object(item)
+            media = self.files.object_at(item)
             if media is None:
                 continue
             handle = self._schema(member(media, "schema"), direction)
@@ -108,7 +98,7 @@ class ContentReader:
         if "example" in media.value:
             return media.value["example"]
         for _, item in members(member(media, "examples")):
-            example = self._object(item)
+            example = self.files.object_at(item)
             for field in ("value", "dataValue") if example else ():
                 if example and field in example.value:
                     return example.value[field]

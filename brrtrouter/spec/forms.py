@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from brrtrouter.spec.facts import SCALARS, Facts, ordered
 from brrtrouter.spec.model import MISSING, Form, Parameter, Part, Reading
 from brrtrouter.spec.parameters import ParameterReader, is_json
-from brrtrouter.spec.reference import Node, ReferenceProblem
+from brrtrouter.spec.reference import Node
 from brrtrouter.spec.report import Report, member, members
 from brrtrouter.spec.xml import XmlReader
 
@@ -107,7 +107,7 @@ class FormReader:
 
     def _in_order(self, media: Node, schema: Node | None) -> Form:
         """A multipart body that is a list (OpenAPI 3.2 section 4.14.4): parts by their position."""
-        listed = self._followed(schema)
+        listed = self.files.object_at(schema)
         prefixes = member(listed, "prefixItems") if listed is not None else None
         items = (member(listed, "items") if listed is not None else None) or member(media, "itemSchema")
         first = member(media, "prefixEncoding")
@@ -120,8 +120,8 @@ class FormReader:
         for at in range(max(len(described), len(encodings))):
             encoding = encodings[at] if at < len(encodings) else rest
             node = prefixes.child(at) if prefixes is not None and at < len(described) else items
-            prefix.append(self._part(node, self._followed(encoding)))
-        additional = self._part(items, self._followed(rest)) if items is not None or rest is not None else None
+            prefix.append(self._part(node, self.files.object_at(encoding)))
+        additional = self._part(items, self.files.object_at(rest)) if items is not None or rest is not None else None
         return Form(additional=additional, in_order=True, prefix=tuple(prefix))
 
     def _additional(self, facts: Facts) -> Part | None:
@@ -140,17 +140,7 @@ class FormReader:
 
     def _encoding(self, media: Node, name: str) -> Node | None:
         encodings = member(media, "encoding")
-        return self._followed(member(encodings, name)) if encodings is not None else None
-
-    def _followed(self, node: Node | None) -> Node | None:
-        """The object behind a reference; None for what is none."""
-        if node is None:
-            return None
-        try:
-            node = self.files.follow(node)
-        except ReferenceProblem:
-            return None
-        return node if isinstance(node.value, dict) else None
+        return self.files.object_at(member(encodings, name)) if encodings is not None else None
 
     def _is_styled(self, encoding: Node | None) -> bool:
         return encoding is not None and any(name in encoding.value for name in _STYLE_FIELDS)

@@ -143,6 +143,16 @@ class Files:
             raise ReferenceProblem(f"{reference!r} names an anchor that does not exist")
         return node
 
+    def object_at(self, node: Node | None) -> Node | None:
+        """The object that a node is or refers to; None for what is none, which `check.py` reports."""
+        if node is None:
+            return None
+        try:
+            node = self.follow(node)
+        except ReferenceProblem:
+            return None
+        return node if isinstance(node.value, dict) else None
+
     def behind(self, schema: Node) -> Iterator[Node]:
         """The schema and those that it takes over by `$ref` and `allOf`, from the outside in, up to MAX_CHAIN."""
         todo, budget = [schema], MAX_CHAIN
