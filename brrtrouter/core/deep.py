@@ -1,7 +1,8 @@
 """Nested names in a query, `filter[a][0][b]=1`: what `x-nested` asks for in a `deepObject`.
 
 OpenAPI 3.1 section 4.8.12.6 defines `deepObject` for one level only.  Below it this is what most clients write: a name
-for a member, numbers from 0 on for items, nothing (`[]`) for one more item.
+for a member, numbers from 0 on for items, nothing (`[]`) for one more item, or the name again for each item.  Where a
+list or a text may stand, one text is the list of it, but for an empty text and for one that is no item.
 """
 
 from __future__ import annotations
@@ -66,8 +67,6 @@ def _insert(tree: dict[str, Any], path: list[str], raw: str) -> None:
     texts = tree.setdefault(last, [])
     if not isinstance(texts, list):
         raise TextError("has a value where it has names below")
-    if texts and last:
-        raise TextError(f"member {last!r} is given more than once", "duplicate")
     texts.append(raw)
 
 
@@ -75,9 +74,7 @@ def _value(tree: Any, casts: NestedLike | None, cast: Cast) -> Any:
     """The value of such a tree, by what the schema says about its place."""
     items = None if casts is None else casts.items
     if isinstance(tree, list):
-        if items is not None:
-            return [at(0, partial(_value, tree, items, cast))]
-        return cast(tree[0], ("string",) if casts is None else casts.types)
+        return _text_value(tree, casts, cast)
     if "" in tree:
         if len(tree) > 1:
             raise TextError("has [] beside names")
@@ -89,6 +86,24 @@ def _value(tree: Any, casts: NestedLike | None, cast: Cast) -> Any:
     below = {} if casts is None else casts.properties
     others = None if casts is None else casts.additional
     return {name: at(name, partial(_value, tree[name], below.get(name, others), cast)) for name in tree}
+
+
+def _text_value(texts: list[str], casts: NestedLike | None, cast: Cast) -> Any:
+    """The value of the texts of one name: of a list its items, unless there is one that is no item."""
+    items = None if casts is None else casts.items
+    types = ("string",) if casts is None else casts.types
+    if items is None:
+        if len(texts) > 1:
+            raise TextError("is given more than once", "duplicate")
+        return cast(texts[0], types)
+    if texts == [""] and "string" in types:
+        return ""
+    try:
+        return [at(index, partial(_value, [raw], items, cast)) for index, raw in enumerate(texts)]
+    except TextError:
+        if len(texts) > 1 or not types:
+            raise
+        return cast(texts[0], types)
 
 
 def nested_object(prefix: str, casts: NestedLike, cast: Cast) -> PairsDecoder:

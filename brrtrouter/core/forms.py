@@ -23,7 +23,6 @@ from brrtrouter.errors import Fault
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _STAND_IN: Final = ""
-_MAX_FAULTS: Final = 64
 
 
 def pointer_to(name: str | int, above: str = "") -> str:
@@ -34,7 +33,8 @@ def pointer_to(name: str | int, above: str = "") -> str:
 class Members:
     """The members of a form while they are decoded: values, stand-ins for the judge, and what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.errors + 1  # one more shows that there are more
         self.values: dict[str, Any] = {}
         self.stand_ins: dict[str, Any] = {}
         self.faults: list[Fault] = []
@@ -42,7 +42,7 @@ class Members:
 
     def refuse(self, pointer: str, keyword: str, message: str) -> str:
         """Note a fault; gives what stands in for the value."""
-        if len(self.faults) < _MAX_FAULTS:
+        if len(self.faults) < self._most:
             self.faults.append(Fault("body", pointer, keyword, message))
         self.exempt.add(pointer)
         return _STAND_IN
@@ -59,6 +59,9 @@ class Members:
             self.exempt.add(first)
             name = first[1:].replace("~1", "/").replace("~0", "~")
             values.pop(name, None)
+            below = [other for other in values if other.startswith(f"{name}[")]
+            for other in below:
+                del values[other]
             self.stand_ins[name] = _STAND_IN
         if faults is None and not _is_text(text):
             raise BodyError(f"the form {NOT_TEXT}", keyword="style")
@@ -107,7 +110,7 @@ def urlencoded(media: MediaLike, limits: Limits) -> Decode:
     declared = {pair.name for pair in form.pairs}
 
     def decode(raw: bytes, sent: MediaType) -> Outcome:
-        members = Members()
+        members = Members(limits)
         for name, value in members.add_pairs(parser, raw).items():
             if name in declared:
                 members.values[name] = value

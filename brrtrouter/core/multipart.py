@@ -163,7 +163,7 @@ class _Values(Members):
     """Turns parts into values."""
 
     def __init__(self, limits: Limits) -> None:
-        super().__init__()
+        super().__init__(limits)
         self.limits = limits
         self.files = 0
 

@@ -17,7 +17,6 @@ from brrtrouter.core.bodies import UNJUDGED, BodyError, Decode, Outcome, decode_
 from brrtrouter.core.jsonread import load_json
 from brrtrouter.core.media import MediaLike, MediaType
 
-MAX_FAULTS: Final = 64
 _BLANK: Final = b" \t\r"
 _RECORD: Final = b"\x1e"
 # RFC 7464 section 2.4: without the line feed after them, these may have lost their end.
@@ -92,7 +91,7 @@ def read_events(text: str) -> Iterator[dict[str, Any]]:
             event[name] = int(value)
 
 
-def each_item(decode: Decode, schema: Any) -> Decode:
+def each_item(decode: Decode, schema: Any, limits: Limits) -> Decode:
     """The same decoder with every item of its list judged by `itemSchema`, a `brrtrouter.spec.schema.Schema`."""
 
     def decode_items(raw: bytes, sent: MediaType) -> Outcome:
@@ -107,7 +106,7 @@ def each_item(decode: Decode, schema: Any) -> Decode:
             exempt = frozenset(each[len(place) :] for each in outcome.exempt if f"{each}/".startswith(f"{place}/"))
             faults = judge(schema, Outcome(item, item, exempt=exempt))
             outcome.faults += [fault._replace(pointer=place + fault.pointer) for fault in faults]
-            if len(outcome.faults) >= MAX_FAULTS:
+            if len(outcome.faults) > limits.errors:
                 break
         return outcome
 

@@ -19,7 +19,6 @@ from brrtrouter.errors import Fault
 
 _XSI_NIL: Final = "http://www.w3.org/2001/XMLSchema-instance nil"
 _STAND_IN: Final = ""
-_MAX_FAULTS: Final = 64
 _TEXT: Final = ("string",)
 
 
@@ -112,12 +111,13 @@ def read_tree(raw: bytes, encoding: str | None, limits: Limits) -> _Element:
 class _Reader:
     """Turns elements into values and gathers what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.errors + 1  # one more shows that there are more
         self.faults: list[Fault] = []
         self.exempt: set[str] = set()
 
     def fault(self, pointer: str, keyword: str, message: str) -> str:
-        if len(self.faults) < _MAX_FAULTS:
+        if len(self.faults) < self._most:
             self.faults.append(Fault("body", pointer, keyword, message))
         self.exempt.add(pointer)
         return _STAND_IN
@@ -206,7 +206,7 @@ def xml(media: MediaLike, limits: Limits) -> Decode:
         root = read_tree(raw, sent.charset if "charset" in sent.parameters else None, limits)
         if shape is not None and shape.name is not None and root.local != shape.name:
             raise BodyError(f"the root element has to be named {shape.name}", keyword="xml")
-        reader = _Reader()
+        reader = _Reader(limits)
         value = reader.value(root, shape, "")
         return Outcome(value, value, reader.faults, frozenset(reader.exempt))
 

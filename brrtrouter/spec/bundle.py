@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from brrtrouter.errors import BrrtError
 from brrtrouter.spec.formats import bind
 from brrtrouter.spec.grammar import FIELDS
-from brrtrouter.spec.patterns import PatternTooLargeError, spell_out
+from brrtrouter.spec.patterns import MAX_WORK, PatternTooLargeError, spell_out
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem, Resource
 
 Direction = Literal["request", "response"]
@@ -46,13 +46,15 @@ class SchemaOptions(NamedTuple):
     """How the schemas of a document are read.
 
     formats: `format` is asserted, not only noted.  read_only, write_only: what a request, or an answer, with such a
-    member is, "accept" or "refuse".  faults: how many faults of one value are told.
+    member is, "accept" or "refuse".  faults: how many faults of one value are told.  pattern_work: what a pattern may
+    take with one text (see `patterns.MAX_WORK`).
     """
 
     formats: bool = True
     read_only: str = "accept"
     write_only: str = "accept"
     faults: int = 100
+    pattern_work: int = MAX_WORK
 
 
 # The dynamic anchors that the schemas entered so far have, the outermost first; each with the id of its schema's value.
@@ -75,6 +77,7 @@ class Bundler:
         self.files = files
         self.old = files.dialect == "3.0"
         self.formats = options.formats
+        self.pattern_work = options.pattern_work
         mark, policy = {
             "request": ("readOnly", options.read_only),
             "response": ("writeOnly", options.write_only),
@@ -200,7 +203,7 @@ class Bundler:
         _repair(schema)
         if "pattern" in schema or "patternProperties" in schema:
             try:
-                spell_out(schema)
+                spell_out(schema, self.pattern_work)
             except PatternTooLargeError as error:
                 raise SchemaCompileError(node.place, str(error)) from None
         if self.old:

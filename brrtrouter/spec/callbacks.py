@@ -41,6 +41,7 @@ class CallbackReader:
         self._fields = fields
         self._methods = methods
         self._built: dict[int, tuple[Callback, ...]] = {}
+        self._open: set[int] = set()
 
     def callbacks(self, node: Node | None) -> tuple[Callback, ...]:
         """The `callbacks` of an operation; one entry for each name and expression."""
@@ -55,8 +56,13 @@ class CallbackReader:
         except ReferenceProblem:
             return ()
         key = id(node.value)
+        if key in self._open:
+            self.report.warning("NotExecuted", node, "a callback of its own operations has no callbacks once more")
+            return ()
         if key not in self._built:
+            self._open.add(key)
             self._built[key] = tuple(self._entries(name, node))
+            self._open.discard(key)
         known = self._built[key]
         if known and known[0].name != name:  # another operation has another name for a shared one
             return tuple(Callback(name, each.url, each.operations, each.pointer) for each in known)
@@ -92,9 +98,6 @@ class CallbackReader:
         self, method: str, template: str, node: Node, shared: list[Parameter], security: SecurityRequirement
     ) -> Operation:
         value = node.value
-        if value.get("callbacks"):
-            message = "callbacks of an operation that is itself a callback or a webhook are not called"
-            self.report.warning("NotExecuted", node.child("callbacks"), message)
         limit = value.get(MAX_BODY, 0)
         if type(limit) is not int or limit < 0:
             self.report.error("WrongType", node.child(MAX_BODY), f"{MAX_BODY} has to be a number of bytes")
@@ -116,6 +119,7 @@ class CallbackReader:
             summary=text(value.get("summary")),
             tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
             deprecated=value.get("deprecated") is True,
+            callbacks=self.callbacks(member(node, "callbacks")),
             extensions={name: item for name, item in value.items() if name.startswith("x-")},
         )
 

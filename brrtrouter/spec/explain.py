@@ -7,6 +7,7 @@ hundred pays for a hundred.  Every verdict is the validator's own; parts of a va
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
@@ -132,12 +133,22 @@ class Explainer:
         """The validator of the part of the bundle at `place`."""
         return self._validator(place, "", lambda: _reference(place))
 
+    def _is_fine(self, value: Any, schema: Any, place: str) -> bool:
+        """Whether it takes no walk to see that a value is valid: its schema has nothing but assertions."""
+        if not isinstance(schema, dict) or not schema.keys() <= _ASSERTIONS:
+            return False
+        return self._validator(place, "assertions", lambda: schema).is_valid(value)
+
     # -- keywords --------------------------------------------------------------------------------------------
 
     def _asserted(self, task: Task) -> Iterator[Step]:
         own = {keyword: task.schema[keyword] for keyword in task.schema if keyword in _ASSERTIONS}
+        purpose = "assertions"
+        if "pattern" in own and isinstance(task.value, str) and len(task.value) > own.get("maxLength", math.inf):
+            del own["pattern"]  # it may be too dear for a long text (see `patterns.longest_text`)
+            purpose = "without pattern"
         if own:
-            yield from self._reported(task, self._validator(task.place, "assertions", lambda: own))
+            yield from self._reported(task, self._validator(task.place, purpose, lambda: own))
 
     def _reported(self, task: Task, validator: Validator) -> Iterator[Step]:
         """The validator's own errors, of schemas that cannot give many."""
@@ -173,7 +184,10 @@ class Explainer:
         elif chosen is not None and not self._part(f"{task.place}/{keyword}/{chosen}").is_valid(task.value):
             yield _below(task, keyword, chosen)
         else:
-            yield from self._reported(task, validator)
+            # The verdicts alone make the fault: nothing is held against the branches once more.
+            several = any(self._part(f"{task.place}/{keyword}/{index}").is_valid(task.value) for index in range(count))
+            told = self._validator(keyword, f"told {several}", lambda: {keyword: [several] * 2})
+            yield from self._reported(task, told)
 
     def _not(self, task: Task, keyword: str) -> Iterator[Step]:
         if self._part(f"{task.place}/not").is_valid(task.value):
@@ -192,8 +206,9 @@ class Explainer:
 
     def _named(self, task: Task, keyword: str) -> Iterator[Step]:
         if isinstance(task.value, dict):
-            for name in task.schema[keyword]:
-                if name in task.value:
+            for name, schema in task.schema[keyword].items():
+                place = f"{task.place}/{keyword}/{escape(name)}"
+                if name in task.value and not self._is_fine(task.value[name], schema, place):
                     yield _into(task, name, keyword, name)
 
     def _matching(self, task: Task, keyword: str) -> Iterator[Step]:
@@ -239,8 +254,9 @@ class Explainer:
         for start in range(prefix, len(task.value), CHUNK):
             chunk = task.value[start : start + CHUNK]
             if len(chunk) < CHUNK or not check.is_valid(chunk):
-                for index in range(start, start + len(chunk)):
-                    yield _into(task, index, keyword)
+                for index, item in enumerate(chunk, start):
+                    if not self._is_fine(item, task.schema[keyword], place):
+                        yield _into(task, index, keyword)
 
     def _names(self, task: Task, keyword: str) -> Iterator[Step]:
         check = self._part(f"{task.place}/{keyword}")

@@ -21,7 +21,7 @@ from brrtrouter.spec.check import Checker, type_name
 from brrtrouter.spec.content import ContentReader
 from brrtrouter.spec.grammar import METHODS, METHODS_3_2
 from brrtrouter.spec.limits import Limits, UnreadableError
-from brrtrouter.spec.model import MAX_BODY, STREAM, Operation, Parameter, SecurityRequirement, Specification
+from brrtrouter.spec.model import DEADLINE, MAX_BODY, STREAM, Operation, Parameter, SecurityRequirement, Specification
 from brrtrouter.spec.parameters import ParameterReader, undeclared
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
 from brrtrouter.spec.report import Report, member, members, text
@@ -334,6 +334,9 @@ class _Loader:
         limit = value.get(MAX_BODY, 0)
         if type(limit) is not int or limit < 0:
             self.report.error("WrongType", node.child(MAX_BODY), f"{MAX_BODY} has to be a number of bytes")
+        deadline = value.get(DEADLINE, 0)
+        if type(deadline) is not int or deadline < 0:
+            self.report.error("WrongType", node.child(DEADLINE), f"{DEADLINE} has to be a number of milliseconds")
         if not isinstance(value.get(STREAM, False), bool):
             self.report.error("WrongType", node.child(STREAM), f"{STREAM} has to be a boolean")
         tags = value.get("tags")

@@ -25,6 +25,7 @@ CastType = Literal["null", "integer", "number", "boolean", "string"]
 
 # The extension by which an operation limits its body itself.
 MAX_BODY: Final = "x-brrtrouter-max-body"
+DEADLINE: Final = "x-brrtrouter-deadline-ms"
 # The extension by which an operation gives its handler the body in pieces.
 STREAM: Final = "x-brrtrouter-stream"
 
@@ -302,6 +303,12 @@ class Operation:
         """The limit of the body in bytes that the operation itself sets with `x-brrtrouter-max-body`, else -1."""
         limit = self.extensions.get(MAX_BODY, -1)
         return limit if type(limit) is int and limit >= 0 else -1
+
+    @property
+    def deadline(self) -> float:
+        """The seconds that `x-brrtrouter-deadline-ms` gives the handler, 0 for no end, else -1."""
+        limit = self.extensions.get(DEADLINE, -1)
+        return limit / 1000 if type(limit) is int and limit >= 0 else -1.0
 
     @property
     def stream_body(self) -> bool:

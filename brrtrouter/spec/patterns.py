@@ -7,7 +7,11 @@ Two such are found in published documents: a brace that begins no quantifier, wh
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from math import isqrt
 from typing import Any, Final
+
+from brrtrouter.spec.pattern_cost import TooDeepError, cost_of
 
 # Escapes are matched only to step over them, `\p{...}` and `\u{...}` with their braces.
 _TOKEN: Final = re.compile(r"\\[pPu]\{[^}]*\}|\\.|\{(?![0-9]+(?:,[0-9]*)?\})", re.DOTALL)
@@ -16,6 +20,16 @@ _ANY_LENGTH: Final = re.compile(r"\^\.\{([0-9]+),([0-9]+)\}\$")
 
 # How often the innermost part of nested counted repetitions may be repeated: an automaton has a state for each.
 MAX_REPETITIONS: Final = 10_000
+# What one pattern may do to one text: positions of its automaton times characters.  A request with such a text takes
+# less than a tenth of a second of one processor, in which the text is tried several times.
+MAX_WORK: Final = 1_000_000
+# Below so many positions the engine's tables are small enough for any text; one more step is as dear as this.
+_FREE_POSITIONS: Final = 12
+_STEP: Final = 30
+# A text up to here is tried with every pattern; a pattern that is too dear for it is refused.
+ALWAYS_TRIED: Final = 256
+# One text and nothing else: there is nothing to keep track of.
+_LITERAL: Final = re.compile(r"\^?(?:[^\\^$.*+?()[\]{}|]|\\[^A-Za-z0-9])*\$?", re.DOTALL)
 _PIECE: Final = re.compile(
     r"\\[pPu]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|[()]|\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}", re.DOTALL
 )
@@ -57,10 +71,42 @@ def portable(pattern: str) -> str:
     return _TOKEN.sub(lambda found: r"\{" if found[0] == "{" else found[0], pattern)
 
 
-def spell_out(schema: dict[str, Any]) -> None:
+@lru_cache(maxsize=4_096)
+def longest_text(pattern: str, work: int = MAX_WORK) -> int | None:
+    """How long a text may be to be held against `pattern`; None where no length is too much.
+
+    work: what it may take, as `MAX_WORK` is counted.  Raises `PatternTooLargeError` for a pattern that would take more
+    with a text of `ALWAYS_TRIED` characters.
+    """
+    if _LITERAL.fullmatch(pattern):
+        return None
+    try:
+        cost = cost_of(pattern)
+    except TooDeepError as error:
+        raise PatternTooLargeError(f"{error} in {pattern!r:.80}") from None
+    positions = cost.size if cost.repeated or cost.work > work else cost.loose
+    if positions <= _FREE_POSITIONS:
+        return isqrt(work) if cost.repeated else None
+    most = work // ALWAYS_TRIED - _STEP
+    if positions > most:
+        message = f"{pattern!r:.80} has {positions:,.0f} positions that may begin anywhere"
+        raise PatternTooLargeError(f"{message}; up to {max(most, _FREE_POSITIONS):,} are tried")
+    longest = work // (_STEP + int(positions))
+    return max(ALWAYS_TRIED, isqrt(longest)) if cost.repeated else longest
+
+
+def _bound_text(schema: dict[str, Any], pattern: str, work: int) -> None:
+    """Let the validator, which looks at the length first, refuse a text that is too long for the pattern."""
+    longest = longest_text(pattern, work)
+    own = schema.get("maxLength", longest)
+    if longest is not None and isinstance(own, (int, float)):
+        schema["maxLength"] = min(own, longest)
+
+
+def spell_out(schema: dict[str, Any], work: int = MAX_WORK) -> None:
     """Make the `pattern` and `patternProperties` of a schema ones that the validator's engine takes.
 
-    Raises `PatternTooLargeError`.
+    work: what each may take with one text (see `MAX_WORK`).  Raises `PatternTooLargeError`.
     """
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
@@ -70,6 +116,13 @@ def spell_out(schema: dict[str, Any]) -> None:
             schema.update(pattern="^.*$", minLength=int(length[1]), maxLength=int(length[2]))
         else:
             schema["pattern"] = portable(pattern)
+            _bound_text(schema, pattern, work)
     named = schema.get("patternProperties")
     if isinstance(named, dict):
         schema["patternProperties"] = {portable(name): item for name, item in named.items()}
+        for name in named:
+            if (most := longest_text(name, work)) is not None:
+                message = (
+                    f"{name!r:.80} would be held against names of any length, and only {most:,} characters are tried"
+                )
+                raise PatternTooLargeError(f"{message}: begin it with ^")

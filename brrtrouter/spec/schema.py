@@ -19,6 +19,7 @@ from brrtrouter.spec.bundle import Bundler, Direction, SchemaCompileError, Schem
 from brrtrouter.spec.discriminator import read_choice
 from brrtrouter.spec.explain import BUNDLE, MESSAGE_LENGTH, Explainer, SchemaFault, Task, bounded, pointer
 from brrtrouter.spec.formats import TEXT_FORMATS
+from brrtrouter.spec.patterns import longest_text
 from brrtrouter.spec.reference import Files, Node, ReferenceProblem, escape, unescape
 
 __all__ = ["MESSAGE_LENGTH", "Direction", "Schema", "SchemaCompileError", "SchemaFault", "SchemaOptions", "SchemaSet"]
@@ -26,6 +27,8 @@ __all__ = ["MESSAGE_LENGTH", "Direction", "Schema", "SchemaCompileError", "Schem
 BACKTRACK_LIMIT: Final = 10_000
 # Stands for the value in messages, which must not carry a client's data around.
 _MASK: Final = "value"
+# A pattern that ran out of its steps matches neither by itself nor below `not`, so that no part alone is to blame.
+_UNTOLD: Final = SchemaFault("", "not", "value may not be what it is, as far as the patterns could be tried", "")
 _MARKS: Final[dict[Direction, tuple[str, str]]] = {
     "request": ("readOnly", "a read-only member is not sent in a request"),
     "response": ("writeOnly", "a write-only member is not sent in an answer"),
@@ -144,7 +147,8 @@ class Schema:
         if explainer is None:
             explainer = self._explainer = self._explain()
         faults = explainer.faults(value)
-        return [self._marked(fault) for fault in islice(faults, self._set.options.faults if limit is None else limit)]
+        found = [self._marked(fault) for fault in islice(faults, self._set.options.faults if limit is None else limit)]
+        return found or [_UNTOLD]
 
     def _ready(self) -> jsonschema_rs.Draft202012Validator:
         validator = self._validator
@@ -199,15 +203,33 @@ class Schema:
         return SchemaFault(at, "discriminator", message, f"{task.path}/{keyword}")
 
     def _marked(self, fault: SchemaFault) -> SchemaFault:
-        """Tell of a member that may not go this way, which the bundle says by `false`, in its own words."""
-        if fault.keyword != "falseSchema":
+        """Tell in its own words what the bundle says by other keywords than the schema.
+
+        `false` stands for a member that may not go this way, and `maxLength` for the longest text that is held
+        against a pattern.
+        """
+        reword = {"falseSchema": self._refused, "maxLength": self._untried}.get(fault.keyword)
+        if reword is None:
             return fault
-        keyword, message = _MARKS[self._direction]
         try:
-            written = self._original(fault.schema_path).value
+            return reword(fault)
         except (ReferenceProblem, LookupError, TypeError):
             return fault
-        return fault if written is False else fault._replace(keyword=keyword, message=message)
+
+    def _refused(self, fault: SchemaFault) -> SchemaFault:
+        keyword, message = _MARKS[self._direction]
+        if self._original(fault.schema_path).value is False:
+            return fault
+        return fault._replace(keyword=keyword, message=message)
+
+    def _untried(self, fault: SchemaFault) -> SchemaFault:
+        path = fault.schema_path.rpartition("/")[0]
+        written = self._original(path).value
+        longest = longest_text(written["pattern"], self._set.options.pattern_work)
+        if longest is None or written.get("maxLength", longest + 1) <= longest:
+            return fault
+        message = f"value has more than the {longest:,} characters that are held against this pattern"
+        return fault._replace(keyword="pattern", message=message, schema_path=f"{path}/pattern")
 
     def _original(self, path: str) -> Node:
         """Follow an evaluation path in the schema as it was written."""
