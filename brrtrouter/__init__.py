@@ -14,10 +14,12 @@ from brrtrouter.errors import BrrtError, ConfigError, HandlerError, Issue, PathE
 if TYPE_CHECKING:
     from brrtrouter.app import App
     from brrtrouter.config import Config, load_config
+    from brrtrouter.core.files import File
     from brrtrouter.core.regex import path_to_regex
     from brrtrouter.core.request import Request
     from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
+    from brrtrouter.dispatch.static import StaticFiles
 
 __version__ = "0.1.0"
 
@@ -26,6 +28,7 @@ __all__ = [
     "BrrtError",
     "Config",
     "ConfigError",
+    "File",
     "HandlerError",
     "Issue",
     "Matcher",
@@ -34,6 +37,7 @@ __all__ = [
     "Response",
     "RouteError",
     "SpecError",
+    "StaticFiles",
     "handler",
     "load_config",
     "path_to_regex",
@@ -43,8 +47,10 @@ __all__ = [
 _LAZY = {
     "App": "brrtrouter.app",
     "Config": "brrtrouter.config",
+    "File": "brrtrouter.core.files",
     "Request": "brrtrouter.core.request",
     "Response": "brrtrouter.core.response",
+    "StaticFiles": "brrtrouter.dispatch.static",
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
     "path_to_regex": "brrtrouter.core.regex",

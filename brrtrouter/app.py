@@ -10,9 +10,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brrtrouter.asgi.types import Application, Receive, Scope, Send
 from brrtrouter.config import Config, load_config
+from brrtrouter.core.cors import CrossOrigin
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.request import Request
+from brrtrouter.core.response import Response
 from brrtrouter.core.service import Mode, Operation, Service
 from brrtrouter.dispatch import builtin
 from brrtrouter.dispatch.echo import echo
@@ -21,37 +24,42 @@ from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.mock import Mock, MockRefusals
 from brrtrouter.dispatch.pool import Pool
 from brrtrouter.dispatch.registry import Handler, Registry
+from brrtrouter.dispatch.static import Folder, Folders
 from brrtrouter.errors import ConfigError, HandlerError, SpecError
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
 from brrtrouter.outgoing.links import LinkHeader, Links, ResolvedLink, has_links
 from brrtrouter.outgoing.receive import Receiver, mount, verifying
+from brrtrouter.policy.compression import Compressor, exempted
+from brrtrouter.policy.cors import Cors
+from brrtrouter.policy.cors import check as check_cors
 from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wraps_everything
 from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
-from brrtrouter.policy.security import (
-    ApiKeyProvider,
-    Bound,
-    PresenceProvider,
-    SecurityProvider,
-    check_provider,
-    compile_check,
-)
+from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider, check_provider, compile_check
+from brrtrouter.providers import provider_for
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
 from brrtrouter.wiring import (
     NETWORK,
     add_route,
+    added_fields,
     around_all,
     configured,
+    content_decoders,
     core_operation,
     example_book,
+    finisher,
     how_to_configure,
     log_error,
+    request_ids,
     request_schemas,
     schema_options,
     security_text,
 )
 
 if TYPE_CHECKING:
+    from brrtrouter.asgi.gateway import Gateway
+    from brrtrouter.asgi.mount import Mounts
+    from brrtrouter.observe.metrics import Metrics
     from brrtrouter.server.handle import Server
 
 logger = logging.getLogger("brrtrouter")
@@ -84,8 +92,10 @@ class App:
     warnings about the document are errors.
 
     response_validation: "off", "log" or "enforce", instead of the setting `validation.responses`.
-    webhooks: where webhooks of the document are received, by their names: a path, or a Receiver with a secret.
+    webhooks: where webhooks and callbacks of the document are received, by name: a path, or a Receiver with a secret;
+    beside those of the settings, and before them.
     documents: what stands at the addresses that the document refers to, for those that are not to be fetched.
+    static: folders of files by the prefixes of their paths, each a path or a `StaticFiles`; operations come first.
 
     Raises SpecError, HandlerError and ConfigError for what is wrong with each.
     """
@@ -106,6 +116,7 @@ class App:
         response_validation: str | None = None,
         documents: Mapping[str, Source] | None = None,
         webhooks: Mapping[str, str | Receiver] | None = None,
+        static: Mapping[str, Folder] | None = None,
     ) -> None:
         self.config = configured(load_config(config), response_validation)
         options = schema_options(self.config)
@@ -120,7 +131,9 @@ class App:
             cache=loading.cache or None,
             options=options,
         )
-        self.specification, self._signers = mount(self.specification, webhooks or {}, self.config.outgoing)
+        self.specification, self._signers = mount(
+            self.specification, {**self.config.webhooks, **(webhooks or {})}, self.config.outgoing
+        )
         self.outgoing = Outgoing(self.specification, self.config)
         self._links = Links(self.specification.operations, self.config.outgoing.base_url)
         self.registry = Registry(handlers)
@@ -134,8 +147,14 @@ class App:
             check_middleware(layer)
         self._providers = dict(security or {})
         self._pool = Pool(self.config.limits.handler_threads, self.config.limits.handler_queue)
+        self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
+        self._gateway: Gateway | None = None
+        self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
         self.readiness = builtin.Readiness()
+        self._compressor: Compressor | None = None
         self._service: Service | None = None
+        self._cors: CrossOrigin | None = None
+        self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
 
@@ -174,6 +193,16 @@ class App:
         """Bind a provider to a security scheme of the document; only before the service is built."""
         self._refuse_when_built("a security provider")
         self._providers[scheme] = provider
+
+    def mount(self, prefix: str, application: Application, *, max_body: int | None = None) -> None:
+        """Let an ASGI application answer what no operation has a path for below a prefix; only before the start.
+
+        max_body: of its requests, in place of the limit `body`.  Raises ConfigError.
+        """
+        self._refuse_when_built("a mounted application")
+        if self._mounts is None:
+            self._mounts = import_module("brrtrouter.asgi.mount").Mounts()
+        self._mounts.add(prefix, application, max_body)
 
     def _refuse_when_built(self, what: str) -> None:
         if self._service is not None:
@@ -240,14 +269,26 @@ class App:
             listener(service)
 
     def _compile(self) -> Service:
-        endpoints = list(builtin.endpoints(self.config.endpoints, self.specification, self.readiness))
+        scrape = self._scrape if self.config.metrics.enabled else None
+        endpoints = list(builtin.endpoints(self.config.endpoints, self.specification, self.readiness, scrape))
         declared = self._visible({endpoint.path for endpoint in endpoints})
         matcher = self._matcher(endpoints, declared)
+        if self.config.metrics.enabled:
+            routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
+            self.metrics = import_module("brrtrouter.observe.metrics").Metrics(self.config.metrics, routes)
+        self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
-            declared, validation.responses, problems=validation.problems, limit=self.config.limits.errors
+            declared,
+            validation.responses,
+            problems=validation.problems,
+            limit=self.config.limits.errors,
+            own=added_fields(self.config),
         )
+        uncompressed, self._issues = exempted(declared)
         self._check_schemas(declared)
+        if self.config.compression.encodings:
+            self._compressor = Compressor(self.config.compression, uncompressed)
         checks = self._security_checks(declared)
         operations = [
             Operation(method="GET", path=endpoint.path, handler=endpoint.name, call=endpoint.call, mode=Mode.SYNC)
@@ -259,9 +300,10 @@ class App:
             self._routes.append(route)
             check, check_mode = checks.get(operation.security, (None, Mode.SYNC))
             if operation.pointer in self._signers:
-                check = verifying(self._signers[operation.pointer], check, check_mode)
+                check = verifying(self._signers[operation.pointer], check)
             names = matcher.capture_names(index)
-            operations.append(core_operation(operation, names, self.config, call, mode, check, check_mode))
+            raw = operation in uncompressed
+            operations.append(core_operation(operation, names, self.config, call, mode, check, check_mode, raw))
         return self._assemble(matcher, operations)
 
     def _visible(self, endpoints: set[str]) -> list[model.Operation]:
@@ -279,7 +321,9 @@ class App:
         if self._book is not None:
             # Innermost, so that everything further out sees the answer that goes out.
             outer.append(MockRefusals(lambda handler: self.registry.find(handler) is None, self._book))
-        around, around_mode = around_all(outer, operations)
+        mounted = () if self._mounts is None else self._mounts.operations
+        around, around_mode = around_all(outer, (*operations, *mounted))
+        last_word = finisher(self.config.etag, self._compressor)
         return Service(
             matcher,
             operations,
@@ -289,7 +333,36 @@ class App:
             around=around,
             around_mode=around_mode,
             log_error=log_error,
+            finisher=last_word,
+            finishes_all=last_word is not None and last_word.finishes_all,
+            request_ids=request_ids(self.config.request_id),
+            decoders=content_decoders(self.config.compression),
+            mounts=self._beyond(),
+            meter=None if self.metrics is None else self.metrics.meter,
+            cors=self._cors,
         )
+
+    def _beyond(self) -> Callable[[bytes], Operation | None] | None:
+        """What answers a raw path that no operation has, an application, else a folder; None without any."""
+        folders = self._folders.find if self._folders else None
+        if self._mounts is None:
+            return folders
+        applications = self._mounts.find
+        return applications if folders is None else lambda path: applications(path) or folders(path)
+
+    def _scrape(self, request: Request) -> Response:
+        assert self.metrics is not None
+        return self.metrics.answer(request)
+
+    def _cross_origin(self, matcher: Matcher, operations: list[model.Operation | None]) -> CrossOrigin | None:
+        settings = self.config.cors
+        check_cors(settings)
+        if not settings.origins:
+            return None
+        cors = Cors(settings, matcher, operations, self.specification.security_schemes)
+        if cors.issues:
+            raise SpecError(self.specification.source, cors.issues)
+        return cors.cross_origin
 
     def _matcher(self, endpoints: list[builtin.Endpoint], declared: list[model.Operation]) -> Matcher:
         routing = self.config.routing
@@ -311,7 +384,8 @@ class App:
         """Compile what is validated by: a schema that cannot be used is found now, not by a request."""
         schemas = dict.fromkeys(schema for operation in operations for schema in request_schemas(operation))
         schemas |= dict.fromkeys(self._checks.schemas())
-        issues = self._checks.issues + [found for schema in schemas if (found := schema.compile_issue()) is not None]
+        issues = self._checks.issues + self._issues
+        issues += [found for schema in schemas if (found := schema.compile_issue()) is not None]
         if issues:
             raise SpecError(self.specification.source, issues)
 
@@ -398,12 +472,30 @@ class App:
     def _provider(self, scheme: model.SecurityScheme) -> SecurityProvider | None:
         if scheme.name in self._providers:
             return check_provider(scheme.name, self._providers[scheme.name])
-        key = self.config.api_key(scheme.name) if scheme.type == "apiKey" else None
-        if key is not None:
-            return ApiKeyProvider(key)
-        return PresenceProvider() if self.echo or self.mock else None
+        configured = provider_for(scheme, self.config)
+        return PresenceProvider() if configured is None and (self.echo or self.mock) else configured
 
     # -- running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI 3 scope, so that `uvicorn mypkg:app` and the like serve this application."""
+        if self._gateway is None:
+            gateway = import_module("brrtrouter.asgi.gateway").Gateway
+            self._gateway = gateway(lambda: self.service, self.config.server, self.startup, self.shutdown)
+        await self._gateway(scope, receive, send)
+
+    async def startup(self) -> None:
+        """Compile, and start what is mounted, in this event loop; servers call it.  Raises MountError."""
+        _ = self.service
+        if self._mounts is not None:
+            await self._mounts.startup()
+
+    async def shutdown(self) -> None:
+        """End what is mounted, connections of outgoing messages and threads; servers call it after the last answer."""
+        if self._mounts is not None:
+            await self._mounts.shutdown(self.config.limits.drain)
+        await self.outgoing.aclose()
+        self.close()
 
     def start(self, host: str = "127.0.0.1", port: int = 8080) -> Server:
         """Serve in a thread of its own; `port` 0 takes a free one.  See `brrtrouter.server.handle.Server`."""
@@ -423,5 +515,7 @@ class App:
             import_module("brrtrouter.server.supervisor").run_app(self, host, port, workers)
 
     def close(self) -> None:
-        """Let the threads of the handler pool end."""
+        """Let the threads of the application end."""
         self._pool.close()
+        if self._compressor is not None:
+            self._compressor.close()

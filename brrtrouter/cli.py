@@ -45,8 +45,32 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Finds the width of the terminal without shutil, whose compressors a server would keep in memory."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, width=_columns() - 2, **options)
+
+
+def _columns() -> int:
+    text = os.environ.get("COLUMNS", "")
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser with our formatter; so are those of its commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="brrtrouter", description="Serve an OpenAPI description.")
+    parser = _Parser(prog="brrtrouter", description="Serve an OpenAPI description.")
     parser.add_argument("--version", action="version", version=f"brrtrouter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser(
@@ -370,6 +394,7 @@ def _banner(app: Any, out: TextIO, *, verbose: bool) -> None:
             app.config.endpoints.openapi_json,
             app.config.endpoints.openapi_yaml,
             app.config.endpoints.docs,
+            app.config.endpoints.metrics if app.config.metrics.enabled else None,
         )
         if path
     ]

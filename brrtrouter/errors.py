@@ -33,6 +33,10 @@ class ConfigError(BrrtError, ValueError):
     """A setting that is unknown, of the wrong type or missing; the message names it and where it came from."""
 
 
+class MountError(BrrtError, ValueError):
+    """A mounted ASGI application that has failed to start; the message has its prefix and what it said."""
+
+
 class HandlerError(BrrtError, ValueError):
     """Handlers that cannot be used: the module does not import, or a name is not callable."""
 
@@ -149,14 +153,17 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = {
         ProblemType("method-not-allowed", 405, "Method Not Allowed"),
         ProblemType("not-acceptable", 406, "Not Acceptable"),
         ProblemType("request-timeout", 408, "Request Timeout"),
+        ProblemType("precondition-failed", 412, "Precondition Failed"),
         ProblemType("request-body-too-large", 413, "Content Too Large"),
         ProblemType("uri-too-long", 414, "URI Too Long"),
         ProblemType("unsupported-media-type", 415, "Unsupported Media Type"),
+        ProblemType("range-not-satisfiable", 416, "Range Not Satisfiable"),
         ProblemType("expectation-failed", 417, "Expectation Failed"),
         ProblemType("headers-too-large", 431, "Request Header Fields Too Large"),
         ProblemType("internal-error", 500, "Internal Server Error"),
         ProblemType("not-implemented", 501, "Not Implemented"),
         ProblemType("service-unavailable", 503, "Service Unavailable"),
+        ProblemType("handler-timeout", 504, "Gateway Timeout"),
         ProblemType("version-not-supported", 505, "HTTP Version Not Supported"),
     )
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
+from weakref import finalize
 
 import httptools
 import orjson
@@ -86,6 +87,9 @@ class _Transport(asyncio.Transport):
         self.received += data
         self.changed.set()
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def can_write_eof(self) -> bool:
         return False
 
@@ -126,6 +130,9 @@ class TestClient:
         self.timeout = timeout
         self._headers = _pairs(headers)
         self._loop = uvloop.new_event_loop()
+        # A client that nobody closes gives its file descriptors back when it is collected.
+        finalize(self, self._loop.close)
+        self._started = False
 
     def request(
         self,
@@ -161,6 +168,9 @@ class TestClient:
         return self._loop.run_until_complete(asyncio.wait_for(self._exchange(data, method), self.timeout))
 
     async def _exchange(self, data: bytes, method: str) -> bytes:
+        if not self._started:
+            await self.app.startup()
+            self._started = True
         transport = _Transport()
         endpoint = Endpoint(self.app.service, asyncio.get_running_loop())
         protocol = transport.protocol = HttpProtocol(endpoint)
@@ -208,8 +218,8 @@ class TestClient:
         """Close the client's event loop and the application's threads."""
         self.app.close()
         if not self._loop.is_closed():
+            self._loop.run_until_complete(self.app.shutdown())
             self._loop.run_until_complete(_end_tasks())
-            self._loop.run_until_complete(self.app.outgoing.aclose())
             self._loop.close()
 
     def __enter__(self) -> TestClient:

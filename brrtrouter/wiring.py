@@ -8,14 +8,19 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from brrtrouter.config import Config, api_key_variable, load_config
+from brrtrouter.config import Compression, Config, ETag, RequestId, api_key_variable, load_config
 from brrtrouter.core.arguments import ArgumentParser
+from brrtrouter.core.codings import Decoders
 from brrtrouter.core.matcher import Matcher
-from brrtrouter.core.request import Request
+from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response, problem_response
 from brrtrouter.core.service import Body, Mode, Operation
 from brrtrouter.errors import Issue, RouteError
+from brrtrouter.policy.compression import Compressor
+from brrtrouter.policy.etags import EntityTags
 from brrtrouter.policy.middleware import fold_everything
+from brrtrouter.policy.representations import Finisher
+from brrtrouter.providers import how_to_set
 from brrtrouter.spec import model
 from brrtrouter.spec.schema import Schema, SchemaOptions
 from brrtrouter.spec.source import Network
@@ -45,6 +50,7 @@ def core_operation(
     mode: Mode,
     check: Callable[[Request], Any] | None,
     check_mode: Mode,
+    raw_content: bool,
 ) -> Operation:
     body = None
     if operation.request_body is not None:
@@ -69,7 +75,37 @@ def core_operation(
         media_types=_media_types(operation),
         max_body=operation.max_body,
         stream_body=operation.stream_body,
+        deadline=operation.deadline,
+        raw_content=raw_content,
     )
+
+
+def finisher(tags: ETag, compressor: Compressor | None) -> Finisher | None:
+    """What has the last word about answers; None when the settings leave nothing to say."""
+    if compressor is None and tags.generate == "off" and not tags.conditional:
+        return None
+    return Finisher(EntityTags(tags), compressor)
+
+
+def added_fields(config: Config) -> frozenset[str]:
+    """The header fields that the server adds to what an application answers, in lower case."""
+    added = {
+        config.request_id.header.lower(): config.request_id.echo,
+        "etag": config.etag.generate != "off",
+        "content-encoding": bool(config.compression.encodings),
+        "vary": bool(config.compression.encodings),
+    }
+    return frozenset(name for name, is_added in added.items() if is_added)
+
+
+def request_ids(settings: RequestId) -> RequestIds:
+    """The settings as the core takes them."""
+    return RequestIds(settings.header, accept=settings.accept, echo=settings.echo, length=settings.length)
+
+
+def content_decoders(settings: Compression) -> Decoders:
+    """The codings that bodies of requests may have."""
+    return Decoders.of(settings.requests)
 
 
 def configured(config: Config, response_validation: str | None) -> Config:
@@ -83,7 +119,7 @@ def schema_options(config: Config) -> SchemaOptions:
     """How schemas are read; one fault more than a client is told shows that there are more."""
     faults = 1 if config.validation.errors == "first" else config.limits.errors + 1
     chosen = config.validation
-    return SchemaOptions(chosen.formats, chosen.read_only, chosen.write_only, faults)
+    return SchemaOptions(chosen.formats, chosen.read_only, chosen.write_only, faults, config.limits.pattern_work)
 
 
 def request_schemas(operation: model.Operation) -> Iterator[Schema]:
@@ -139,7 +175,9 @@ def how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
     if scheme.type == "apiKey":
         variable = api_key_variable(scheme.name)
         return f"{where}: set security.api_keys.{scheme.name}.key in the configuration, or {variable}"
-    return f"{where}: pass one as App(security={{{scheme.name!r}: provider}})"
+    key = how_to_set(scheme)
+    setting = f"set {key} in the configuration, or " if key else ""
+    return f"{where}: {setting}pass one as App(security={{{scheme.name!r}: provider}})"
 
 
 def example_book(seed: int) -> ExampleBook:

@@ -1,4 +1,5 @@
-from libc.stdint cimport uint32_t
+cimport cython
+from libc.stdint cimport int64_t, uint32_t
 
 from brrtrouter.core.csrc cimport brrt_pair
 from brrtrouter.core.request cimport Request
@@ -11,10 +12,15 @@ cdef enum Split:
     STYLED     # anything else: styles.py
 
 
+@cython.final
 cdef class Schema:
     cdef object source       # has compiled() and faults(), see brrtrouter.spec.schema.Schema
     cdef object is_valid_    # the compiled check, None until first used
+    cdef bint integers       # only integers come here
+    cdef bint bounded        # the schema says no more than that an integer is from `least` to `most`
+    cdef int64_t least, most
 
+    cdef int prepare(self) except -1
     cdef bint accepts(self, object value) except -1
     cdef object add_faults(self, object faults, object value, str location, str prefix)
 
@@ -22,6 +28,7 @@ cdef class Schema:
 cdef class ArgumentParser  # a form in the querystring has one of its own
 
 
+@cython.final
 cdef class Param:
     cdef readonly str name
     cdef readonly str location
@@ -58,9 +65,11 @@ cdef class FieldReader:
     cdef readonly tuple params
 
 
+@cython.final
 cdef class ArgumentParser:
     cdef tuple path_params     # by capture index: Param or None
     cdef tuple path_names      # by capture index
+    cdef bint path_proven      # a path that could be decoded is valid
     cdef tuple query_params
     cdef tuple styled_query    # Params with many_names
     cdef Param querystring     # the parameter that is the whole query, or None

@@ -1,15 +1,20 @@
 """Types of arguments.pyx."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, final
 
 from brrtrouter.errors import Fault
 
+@final
 class Schema:
-    """A schema that is compiled when it is first needed and then costs one call."""
+    """A schema that is compiled when it is first needed and then costs one call.
 
-    def __init__(self, source: Any) -> None: ...
+    `integers` says that all values are integers: where the schema has only bounds for them, there is no call either.
+    """
 
+    def __init__(self, source: Any, integers: bool = False) -> None: ...
+
+@final
 class Param:
     """One declared parameter, ready to decode.  Made from a `brrtrouter.spec.model.Parameter`."""
 
@@ -33,6 +38,7 @@ class FieldReader:
     def read(self, texts: dict[str, str]) -> tuple[dict[str, Any], list[Fault]]:
         """(values, faults) of the texts by the fields' names in lower case."""
 
+@final
 class ArgumentParser:
     """All parameters of one operation.
 

@@ -13,12 +13,15 @@ from copy import deepcopy
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_Size
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp
 
-from brrtrouter.core.casts cimport BAD, BAD_TEXT, CAST_STRING, cast_escaped, cast_span, expected
+from brrtrouter.core.casts cimport BAD, BAD_TEXT, CAST_INTEGER, CAST_STRING, cast_escaped, cast_span, expected
 from brrtrouter.core.csrc cimport (
     BRRT_HAS_PERCENT,
     BRRT_HAS_PLUS,
@@ -43,14 +46,32 @@ cdef enum:
 cdef dict SEPARATORS = {"form": b",", "simple": b",", "cookie": b",", "pipeDelimited": b"|", "spaceDelimited": b" "}
 
 cdef class Schema:
-    """A schema that is compiled when it is first needed and then costs one call."""
+    """A schema that is compiled when it is first needed and then costs one call.
 
-    def __init__(self, source):
+    `integers` says that all values are integers: where the schema has only bounds for them, there is no call either.
+    """
+
+    def __init__(self, source, bint integers=False):
         self.source = source
+        self.integers = integers
+
+    cdef int prepare(self) except -1:
+        self.is_valid_ = self.source.compiled()
+        bounds = integer_bounds(self.source.bundled()) if self.integers else None
+        if bounds is not None:
+            self.least, self.most = bounds
+            self.bounded = True
+        return 0
 
     cdef bint accepts(self, object value) except -1:
+        cdef int overflow = 0
+        cdef int64_t number
         if self.is_valid_ is None:
-            self.is_valid_ = self.source.compiled()
+            self.prepare()
+        if self.bounded and type(value) is int:
+            number = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if overflow == 0:
+                return self.least <= number <= self.most
         return self.is_valid_(value)
 
     cdef object add_faults(self, object faults, object value, str location, str prefix):
@@ -78,7 +99,7 @@ cdef class Param:
         self.has_default = parameter.has_default
         self.default = parameter.default if self.has_default else None
         self.mutable_default = isinstance(self.default, (list, dict))
-        self.schema = None if parameter.schema is None else Schema(parameter.schema)
+        self.schema = None if parameter.schema is None else Schema(parameter.schema, self.types == CAST_INTEGER)
         self.split = STYLED
         several = len(parameter.readings) > 0
         common = parameter.style in SEPARATORS and not several
@@ -220,6 +241,7 @@ cdef class ArgumentParser:
         by_name = {param.name: param for param in by_location["path"]}
         self.path_names = tuple(captures)
         self.path_params = tuple([by_name.get(name) for name in captures])
+        self.path_proven = all([(<Param>param).schema is None for param in by_location["path"]])
         self.query_params = tuple([param for param in by_location["query"] if not (<Param>param).many_names])
         self.styled_query = tuple([param for param in by_location["query"] if (<Param>param).many_names])
         self.header_params = tuple(by_location["header"])
@@ -273,6 +295,8 @@ cdef class ArgumentParser:
                 value = param.decode(PyBytes_AS_STRING(request.head) + span.off, span.len)
             faults = param.put(values, value, faults)
         request.path_params_ = values
+        if faults is None and self.path_proven:
+            return None
         return self.finish(self.path_params, values, faults)
 
     cdef object parse_query(self, Request request, object faults):
@@ -320,7 +344,7 @@ cdef class ArgumentParser:
                 continue
             if param.split == REPEATED:
                 return self.take_item(param, text, pair.value.len, values, faults)
-            if param.name in values:
+            if PyDict_Size(values) != 0 and param.name in values:
                 return param.fault(faults, "", "duplicate", "given more than once")
             return param.put(values, param.decode(text, pair.value.len), faults)
         if not PyTuple_GET_SIZE(self.styled_query):
@@ -435,23 +459,47 @@ cdef class ArgumentParser:
         """Fill in defaults, report what is missing, validate what is there (unless it is no value at all)."""
         cdef Param param
         cdef Py_ssize_t i
+        cdef PyObject *found
         for i in range(PyTuple_GET_SIZE(params)):
             if <object>PyTuple_GET_ITEM(params, i) is None:
                 continue
             param = <Param>PyTuple_GET_ITEM(params, i)
-            if param.name not in values:
+            found = PyDict_GetItemWithError(values, param.name)
+            if found == NULL:
                 if param.has_default:
                     # A handler may change the list or dict that it gets.
                     values[param.name] = deepcopy(param.default) if param.mutable_default else param.default
                 elif param.required and not has_fault(faults, param):
                     faults = param.fault(faults, "", "required", "is required")
             elif param.schema is not None:
-                value = values[param.name]
+                value = <object>found
                 if has_fault(faults, param) or (param.allow_empty and (value is None or value == "" or value == [])):
                     continue
                 if not param.schema.accepts(value):
                     faults = param.schema.add_faults(faults, value, param.location, param.pointer)
         return faults
+
+
+cdef object integer_bounds(object schema):
+    """(least, most) where a schema has nothing but bounds for integers, each within 62 bits; else None.
+
+    `schema` is JSON Schema 2020-12.
+    """
+    cdef object least = -(2**63), most = 2**63 - 1
+    if not isinstance(schema, dict) or schema.get("type") != "integer":
+        return None
+    for keyword, bound in schema.items():
+        if keyword == "type":
+            continue
+        if type(bound) is not int or not -(2**62) < bound < 2**62:
+            return None
+        if keyword == "minimum" or keyword == "exclusiveMinimum":
+            least = max(least, bound + (keyword == "exclusiveMinimum"))
+        elif keyword == "maximum" or keyword == "exclusiveMaximum":
+            most = min(most, bound - (keyword == "exclusiveMaximum"))
+        else:
+            return None
+    return least, most
 
 
 cdef class FieldReader:

@@ -205,6 +205,6 @@ class Accepted:
             decode = kind.factory(self.media, self.limits)
             if self.media.item_schema is not None:
                 each_item = import_module("brrtrouter.core.sequential").each_item
-                decode = each_item(decode, self.media.item_schema)
+                decode = each_item(decode, self.media.item_schema, self.limits)
             self._decoders[at] = decode
         return decode

@@ -8,6 +8,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from brrtrouter.core.csrc cimport brrt_has_digits, brrt_json_depth
 
+cdef object orjson_loads = orjson.loads  # found once, not for every body
+
 cdef enum:
     # A JSON text with fewer bytes than two for each level cannot be too deep.
     BYTES_PER_LEVEL = 2
@@ -20,7 +22,7 @@ cdef object read_json(bytes raw, Py_ssize_t max_depth):
     if length >= max_depth * BYTES_PER_LEVEL and <Py_ssize_t>brrt_json_depth(
             PyBytes_AS_STRING(raw), length, max_depth) > max_depth:
         raise ValueError(f"nested deeper than {max_depth} levels")
-    value = orjson.loads(raw)
+    value = orjson_loads(raw)
     if brrt_has_digits(PyBytes_AS_STRING(raw), length, INT64_DIGITS):
         # orjson makes floats of integers beyond 64 bits.  It has judged the text, so the slower reader may.
         return json.loads(raw)

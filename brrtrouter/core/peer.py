@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 from brrtrouter.errors import ConfigError
 
@@ -75,10 +76,10 @@ class Peer:
 
     address: host and port, None when it has none.  scheme: "https" on an encrypted connection.  certificate: what the
     client has proven to be, as `ssl.SSLSocket.getpeercert` gives it, or None.  proxies: given when it is a proxy that
-    is trusted.
+    is trusted.  root_path: where a server that is not ours has mounted the application, decoded.
     """
 
-    __slots__ = ("address", "certificate", "proxies", "scheme")
+    __slots__ = ("address", "certificate", "proxies", "root_path", "scheme")
 
     def __init__(
         self,
@@ -86,17 +87,24 @@ class Peer:
         scheme: str = "http",
         certificate: dict[str, Any] | None = None,
         proxies: Proxies | None = None,
+        root_path: str = "",
     ) -> None:
         self.address = address
         self.scheme = scheme
         self.certificate = certificate
+        self.root_path = root_path
         self.proxies = proxies if proxies is not None and proxies.trusts(address) else None
 
     def about(self, field: Field) -> Hop:
         """Client, scheme, host and prefix of a request with these header fields."""
         said = self.proxies.said(field) if self.proxies is not None else Hop(None, None, None, None)
         host = said.host or field("host") or ""
-        return Hop(said.client or self.address, said.scheme or self.scheme, host, said.prefix or "")
+        return Hop(said.client or self.address, said.scheme or self.scheme, host, self._prefix(said.prefix or ""))
+
+    def _prefix(self, said: str) -> str:
+        """What was taken off the path: by the proxy, then by the server; one that was told of the other says both."""
+        root = quote(self.root_path, safe="/:@!$&'()*+,;=-._~")
+        return root if f"{root}/".startswith(f"{said}/") or not said else said + root
 
 
 def _plain(text: str) -> IPv4Address | IPv6Address:

@@ -14,7 +14,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from brrtrouter.core.connection cimport CHUNKED, CLOSING, HEAD, LENGTH, Connection, Endpoint
+from brrtrouter.core.connection cimport BETWEEN, CHUNKED, CLOSING, HEAD, LENGTH, PARTIAL, Endpoint
 from brrtrouter.core.csrc cimport (
     BRRT_FIELD_TRANSFER_ENCODING,
     BRRT_FIELD_UPGRADE,
@@ -39,16 +39,17 @@ from brrtrouter.core.request cimport Request
 from brrtrouter.core.response cimport encode_response
 from brrtrouter.core.service cimport Operation, Service
 from brrtrouter.core.stream cimport STREAM_HIGH, BodyStream
+from brrtrouter.core.timed cimport TimedConnection
 
 from brrtrouter.core.connection import ClientGone
 from brrtrouter.core.response import problem_response
 
 cdef enum:
-    # Dropped after the last answer before the connection is cut: what a client sends of a refused body before it reads.
-    LINGER_BYTES = 16 * 1024 * 1024
     HEADS_PER_TICK = 64    # requests of one connection before the others have their turn
     # Heads that llhttp may not know as what they are, see for_judge.
     RESPELLED = BRRT_HEAD_HAS_UPGRADE | BRRT_HEAD_LATER_MINOR | BRRT_HEAD_CHUNKED
+    # What decides whether head and body may be read in one step, see read_whole: a length and nothing else.
+    FRAMING = RESPELLED | BRRT_HEAD_HAS_LENGTH | BRRT_HEAD_EXPECT_CONTINUE | BRRT_HEAD_EXPECT_OTHER
 
 cdef object HttpRequestParser = httptools.HttpRequestParser
 cdef object HttpParserError = httptools.HttpParserError
@@ -58,6 +59,7 @@ cdef object HttpParserInvalidMethodError = httptools.HttpParserInvalidMethodErro
 # Which problem a status is; the detail comes from the status list of csrc.
 cdef dict SLUGS = {
     400: "bad-request",
+    408: "request-timeout",
     413: "request-body-too-large",
     414: "uri-too-long",
     417: "expectation-failed",
@@ -67,36 +69,50 @@ cdef dict SLUGS = {
 }
 
 
-cdef class HttpProtocol(Connection):
-    """An asyncio protocol for one connection."""
+cdef class HttpProtocol(TimedConnection):
+    """An asyncio protocol for one connection.
 
-    def __init__(self, Endpoint endpoint not None):
+    peer: what is known of the other end before there is a transport; the endpoint has the last word.
+    """
+
+    def __init__(self, Endpoint endpoint not None, peer=None):
         self.endpoint = endpoint
+        self.client = peer
         self.out = []
         self.waiting = deque()
         self.phase = HEAD
+        self.sent = -1
 
     # -- events of the transport
 
     def connection_made(self, transport):
-        self.client = self.endpoint.peer(transport)
+        self.client = self.endpoint.peer(transport, self.client)
         self.transport = transport
-        self.parser = HttpRequestParser(self)
-        self.endpoint.connections.add(self)
+        self.write = transport.write
+        self.new_judge()
+        self.opened = self.since = self.endpoint.now
+        self.endpoint.admit(self)
+        if self.endpoint.service.meter is not None:
+            self.endpoint.service.meter.connected()
         if self.endpoint.drained is not None:
             transport.close()
 
     def connection_lost(self, exc):
+        if self.working is not None:
+            self.endpoint.orphans.add(self)
         self.endpoint.forget(self)
-        if self.linger_timer is not None:
-            self.linger_timer.cancel()
+        if self.endpoint.service.meter is not None:
+            self.endpoint.service.meter.disconnected()
         if self.writable is not None and not self.writable.done():
             self.writable.set_exception(ClientGone())
         self.fail_stream("bad-request", "the client has gone")
+        if self.answering is not None:
+            self.answering.tell_gone()
+            self.answering = None
         self.phase = CLOSING
         self.waiting.clear()
-        self.transport = None
-        self.parser = None  # it holds bound methods of this object: a cycle
+        self.transport = self.write = None
+        self.parser = self.feed = None  # they hold bound methods of this object: a cycle
         self.reading = None
         self.rest = None
 
@@ -106,7 +122,7 @@ cdef class HttpProtocol(Connection):
                 self.pause_reading()  # the answers before the last one are still to be sent
                 return
             self.dropped += PyBytes_GET_SIZE(data)
-            if self.dropped > LINGER_BYTES:
+            if self.dropped > self.endpoint.linger_size:
                 self.cut()
             return
         if self.rest is not None:
@@ -146,6 +162,11 @@ cdef class HttpProtocol(Connection):
         self.completed += 1
 
     # -- reading
+
+    cdef int new_judge(self) except -1:
+        self.parser = HttpRequestParser(self)
+        self.feed = self.parser.feed_data
+        return 0
 
     cdef int consume(self, bytes data) except -1:
         """Read messages until the bytes are used up, an error ends the connection, or too many requests wait."""
@@ -192,17 +213,20 @@ cdef class HttpProtocol(Connection):
         cdef Service service = self.endpoint.service
         cdef Request request
         cdef bytes owner
+        cdef Py_ssize_t message_length
         if self.searched == 0:
             skip = brrt_head_skip(base, length)
             if skip != 0:
                 return skip
             if length == 1 and base[0] == c"\r":
                 self.rest = data[at:]
+                self.wait_for_head()
                 return 0
         status = brrt_head_find(base, length, self.searched, &service.head_limits, &head_length)
         if status == BRRT_PARTIAL:
             self.rest = data if at == 0 else data[at:]
             self.searched = length
+            self.wait_for_head()
             return 0
         self.searched = 0
         if status == BRRT_OK:
@@ -210,19 +234,77 @@ cdef class HttpProtocol(Connection):
         if status != BRRT_OK:
             self.refuse(brrt_status_http(status), brrt_status_text(status).decode())
             return 0
-        owner = data if at == 0 and head_length == length else data[at:at + head_length]
         self.completed = 0
         self.body_length = 0
-        judged = for_judge(owner, &head) if head.flags & RESPELLED else owner
-        if service.odd_methods is not None:
-            judged = with_known_method(judged, &head, service.odd_methods)
-        if not self.judge(judged, True):
-            return 0
+        message_length = head_length
+        if head.flags & FRAMING == BRRT_HEAD_HAS_LENGTH and head.content_length <= <uint64_t>(length - head_length):
+            message_length += <Py_ssize_t>head.content_length
+        if at == 0 and message_length == length:
+            owner = data
+        else:
+            owner = PyBytes_FromStringAndSize(base, head_length)
         request = Request.__new__(Request)
-        request.adopt(owner, 0, &head)
+        request.adopt(owner, head_length, &head)
         request.client_ = self.client
-        self.begin(request, owner, head.flags, head.content_length)
+        request.ids = service.request_ids
+        if message_length != head_length and self.takes_whole(request, service, head.content_length):
+            return self.read_whole(request, data, at, message_length)
+        if not self.judge_head(owner, head_length, &head, service.odd_methods):
+            return 0
+        self.begin(request, head.flags, head.content_length)
         return head_length
+
+    cdef bint takes_whole(self, Request request, Service service, uint64_t content_length) except -1:
+        """Whether a body that has come with its head is taken as it is, once its route is known."""
+        cdef Py_ssize_t limit = service.max_body
+        cdef Operation operation
+        if service.odd_methods is not None:
+            return False
+        service.route(request)
+        request.service = service
+        if request.operation is None:
+            return False
+        operation = <Operation>request.operation
+        if operation.max_body >= 0:
+            limit = operation.max_body
+        return content_length <= <uint64_t>limit and not operation.stream_body
+
+    cdef Py_ssize_t read_whole(self, Request request, bytes data, Py_ssize_t at, Py_ssize_t length) except -1:
+        """Read a head and its body in one step: the judge is asked once and has to find the same one message.
+
+        Only for what would be taken in two steps as well: see `begin`.
+        """
+        self.stage = BETWEEN
+        self.since = self.endpoint.now
+        if not self.judge(piece_of(data, at, length), True):
+            return 0
+        if self.completed != 1 or self.body_length != length - request.head_length:
+            self.refuse(400, "the end of the message is in doubt")
+            return 0
+        request.raw_body = self.take_content()
+        self.submit(request)
+        return length
+
+    cdef bytes take_content(self):
+        """The body that the judge has reported."""
+        content, self.content = self.content, None
+        return <bytes>content if type(content) is bytes else b"" if content is None else bytes(content)
+
+    cdef int wait_for_head(self) noexcept:
+        """A part of a head has come: its time runs from the first one."""
+        if self.stage == BETWEEN:
+            self.stage = PARTIAL
+            self.since = self.endpoint.now
+        return 0
+
+    cdef bint judge_head(self, bytes owner, Py_ssize_t length, const brrt_head *head, frozenset odd_methods) except -1:
+        """Let the judge see the head at the beginning of `owner`, spelled as it knows it."""
+        cdef bytes judged = piece_of(owner, 0, length)
+        if head.flags & RESPELLED:
+            judged = for_judge(judged, head)
+        if odd_methods is not None:
+            judged = with_known_method(judged, head, odd_methods)
+        return self.judge(judged, True)
 
     cdef bint judge(self, object data, bint is_head=False) except -1:
         """Feed the judge; False when it refused and the connection is ending.
@@ -231,32 +313,35 @@ cdef class HttpProtocol(Connection):
         here, Proxy-Connection or one in a trailer section, for the end of the connection: then a new judge looks.
         """
         try:
-            self.parser.feed_data(data)
+            self.feed(data)
         except HttpParserUpgrade:
             # After a CONNECT, whose message ends where these bytes end.
-            self.parser = HttpRequestParser(self)
+            self.new_judge()
         except HttpParserInvalidMethodError:
             self.refuse(501, "the method is not known to this server")
             return False
         except HttpParserError as error:
             if is_head and self.completed == 0 and self.body_length == 0:
-                self.parser = HttpRequestParser(self)
+                self.new_judge()
                 return self.judge(data)
             self.refuse(400, str(error) or "the request is malformed")
             return False
         return True
 
-    cdef int begin(self, Request request, bytes head, uint32_t flags, uint64_t content_length) except -1:
+    cdef int begin(self, Request request, uint32_t flags, uint64_t content_length) except -1:
         """Decide what the head can decide: route, expectations, size."""
         cdef Service service = self.endpoint.service
         cdef bint has_body = flags & BRRT_HEAD_CHUNKED or (flags & BRRT_HEAD_HAS_LENGTH and content_length != 0)
         cdef Operation operation
+        self.stage = BETWEEN
+        self.since = self.endpoint.now
         if self.completed != (0 if has_body else 1):
             return self.refuse(400, "the end of the message is in doubt")
         if flags & BRRT_HEAD_EXPECT_OTHER:
             return self.refuse(417, "the only expectation understood is 100-continue", request)
-        service.route(request)
-        request.service = service
+        if request.service is None:
+            service.route(request)
+            request.service = service
         if not has_body:
             return self.submit(request)
         self.body_limit = service.max_body
@@ -273,6 +358,8 @@ cdef class HttpProtocol(Connection):
         self.reading = request
         self.drop_body = request.operation is None
         self.left = content_length
+        self.body_seen = 0
+        self.body_active = 0
         self.phase = LENGTH
         if flags & BRRT_HEAD_CHUNKED:
             self.phase = CHUNKED
@@ -301,9 +388,10 @@ cdef class HttpProtocol(Connection):
 
     cdef Py_ssize_t read_length(self, bytes data, Py_ssize_t at) except -1:
         cdef Py_ssize_t take = PyBytes_GET_SIZE(data) - at
+        self.since = self.endpoint.now
         if <uint64_t>take > self.left:
             take = <Py_ssize_t>self.left
-        if not self.judge(data if at == 0 and take == PyBytes_GET_SIZE(data) else data[at:at + take]):
+        if not self.judge(piece_of(data, at, take)):
             return 0
         self.left -= take
         if self.completed != (1 if self.left == 0 else 0):
@@ -317,6 +405,7 @@ cdef class HttpProtocol(Connection):
         cdef size_t used = 0
         cdef brrt_status status = brrt_chunked_read(
             &self.chunked, PyBytes_AS_STRING(data) + at, PyBytes_GET_SIZE(data) - at, &used)
+        self.since = self.endpoint.now
         # In this order, so that the answer does not depend on how the bytes were cut into pieces.
         if self.chunked.total > <uint64_t>self.body_limit:
             self.refuse(413, f"the body has more than {self.body_limit} bytes", self.reading)
@@ -324,7 +413,7 @@ cdef class HttpProtocol(Connection):
         if status != BRRT_OK and status != BRRT_PARTIAL:
             self.refuse(brrt_status_http(status), brrt_status_text(status).decode(), self.reading)
             return 0
-        if not self.judge(data[at:at + <Py_ssize_t>used]):
+        if not self.judge(piece_of(data, at, <Py_ssize_t>used)):
             return 0
         if self.completed != (1 if status == BRRT_OK else 0) or (
                 status == BRRT_OK and <uint64_t>self.body_length != self.chunked.total):
@@ -345,8 +434,7 @@ cdef class HttpProtocol(Connection):
             if not stream.answered:
                 request.keep_alive = stream.keep_alive
             return stream.finish()
-        request.raw_body = b"" if self.content is None else bytes(self.content)
-        self.content = None
+        request.raw_body = self.take_content()
         self.reading = None
         self.owes_continue = False
         self.drop_body = False
@@ -364,13 +452,23 @@ cdef class HttpProtocol(Connection):
         if request is None:
             request = Request.__new__(Request)
             request.http_minor = 1
+            request.ids = self.endpoint.service.request_ids
         request.keep_alive = False
         self.phase = CLOSING
         self.reading = None
         self.rest = None
         self.held = False
         self.content = None
-        return self.submit(encode_response(request, problem_response(SLUGS[status], detail)))
+        answer = encode_response(request, problem_response(SLUGS[status], detail))
+        self.endpoint.service.count_refusal(request, status, PyBytes_GET_SIZE(answer))
+        return self.submit(answer)
+
+
+cdef inline bytes piece_of(bytes data, Py_ssize_t at, Py_ssize_t length):
+    """Some of the bytes, without a copy when it is all of them."""
+    if length == PyBytes_GET_SIZE(data):
+        return data
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + at, length)
 
 
 cdef bytes for_judge(bytes head_bytes, const brrt_head *head):

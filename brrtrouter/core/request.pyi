@@ -1,7 +1,11 @@
 """Types of request.pyx."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, final, overload
 
+from brrtrouter.core.peer import Peer
+from brrtrouter.core.response import Response
 from brrtrouter.core.service import Operation
 from brrtrouter.core.stream import BodyStream
 
@@ -14,6 +18,27 @@ class Headers(dict[str, Any]):
     def get(self, key: str, default: Any) -> Any: ...
 
 @final
+class RequestIds:
+    """How requests get their ids, and whether answers tell them.
+
+    header: the field with the id.  accept: a client may choose it, with letters, digits and `-_.~+/=:@`, at most
+    `length` of them; otherwise the id is new.  echo: every answer has the field.  Raises ValueError for a header that
+    is no name of a field.
+    """
+
+    def __init__(
+        self, header: str = "X-Request-ID", *, accept: bool = True, echo: bool = True, length: int = 128
+    ) -> None: ...
+    @property
+    def header(self) -> str: ...
+    @property
+    def accept(self) -> bool: ...
+    @property
+    def echo(self) -> bool: ...
+    @property
+    def length(self) -> int: ...
+
+@final
 class Request:
     """One HTTP request, as handlers, middleware and security providers see it."""
 
@@ -21,6 +46,9 @@ class Request:
     """The decoded and validated body; None when there is none."""
     auth: Any
     """What the security providers found, by scheme name."""
+    def when_gone(self, callback: Callable[[], None]) -> None:
+        """Let `callback()` be called when the connection ends before the answer does."""
+
     @property
     def state(self) -> dict[Any, Any]:
         """A dict for middleware and handlers to share what they know of this request."""
@@ -64,7 +92,17 @@ class Request:
         """
     @property
     def id(self) -> str:
-        """X-Request-ID when it was sent and is sane, else a new one."""
+        """What the client calls the request when that is sane, else a new UUID; see the settings `request_id`."""
+
+    def precondition(
+        self, *, etag: str | None = None, last_modified: float | datetime | None = None, exists: bool = True
+    ) -> Response | None:
+        """Hold the conditions of the request against the current state (RFC 9110 section 13): None to go on.
+
+        Otherwise the answer: 412 for a change that was based on another state, 304 for GET and HEAD when the client has
+        the state already.  etag: `"x"` or `W/"x"`.  last_modified: POSIX seconds or a datetime with a time zone.
+        exists: whether there is something at this place.
+        """
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -95,6 +133,13 @@ class Request:
     def http_minor(self) -> int: ...
     def header(self, name: str) -> str | None:
         """The text of a header field, whatever its case, repeated ones joined with ", "; None when absent."""
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """All header fields as (name in lower case, value), as bytes and in their order."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """The other end of the connection."""
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """All pairs of the query as decoded text, in order."""

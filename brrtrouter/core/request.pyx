@@ -4,14 +4,14 @@ Nothing becomes a Python object before somebody asks: method, path, headers and 
 request keeps alive.  Values that the specification declares are put in by `arguments.pyx`.
 """
 
+import os
 import re
-import uuid
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from brrtrouter.core.csrc cimport (
@@ -38,8 +38,23 @@ cdef enum:
     # Texts up to this length are decoded on the stack.
     STACK_TEXT = 1024
 
-# What an X-Request-ID may look like to be taken over; everything else gets a new one.
-cdef object sane_id = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}").fullmatch
+    # Random bytes that are asked for at once, and those of one id.
+    RANDOM_BYTES = 4096
+    ID_BYTES = NEW_ID // 2
+
+cdef object field_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+cdef bytes randomness = b""
+cdef Py_ssize_t randomness_used = 0
+
+
+def _forget_randomness():
+    """Let a forked process draw its own: two that share it would give the same ids."""
+    global randomness, randomness_used
+    randomness = b""
+    randomness_used = 0
+
+
+os.register_at_fork(after_in_child=_forget_randomness)
 
 
 cdef str latin1(const char *s, Py_ssize_t length):
@@ -86,6 +101,76 @@ cdef class Headers(dict):
         return dict.get(self, key.lower(), default)
 
 
+cdef inline uint8_t hex_digit(uint8_t value) noexcept:
+    # Without a table or a branch, so that the compiler does many at once.
+    return value + <uint8_t>48 + <uint8_t>(value > 9) * <uint8_t>39
+
+
+cdef int make_id(uint8_t *out) except -1:
+    """The digits of a random UUID (RFC 9562 section 5.4), from randomness that is drawn for many at once."""
+    global randomness, randomness_used
+    cdef const uint8_t *source
+    cdef bytes drawn
+    cdef int i
+    if randomness_used + ID_BYTES > len(randomness):
+        drawn = os.urandom(RANDOM_BYTES)  # another thread may do the same meanwhile
+        randomness = drawn
+        randomness_used = 0
+    source = <const uint8_t *>PyBytes_AS_STRING(randomness) + randomness_used
+    randomness_used += ID_BYTES
+    for i in range(ID_BYTES):
+        out[2 * i] = hex_digit(source[i] >> 4)
+        out[2 * i + 1] = hex_digit(source[i] & 15)
+    out[12] = c"4"
+    out[16] = hex_digit(8 | ((source[8] >> 4) & 3))
+    return 0
+
+
+cdef inline bint is_id_byte(char c) noexcept:
+    return (c"a" <= c <= c"z") or (c"0" <= c <= c"9") or (c"A" <= c <= c"Z") or (
+        c == c"-" or c == c"_" or c == c"." or c == c"~" or c == c"+" or c == c"/" or c == c"=" or c == c":"
+        or c == c"@")
+
+
+@cython.final
+cdef class RequestIds:
+    """How requests get their ids, and whether answers tell them.
+
+    header: the field with the id.  accept: a client may choose it, with letters, digits and `-_.~+/=:@`, at most
+    `length` of them; otherwise, or when it sends several, the id is new: a random UUID without its hyphens.  echo:
+    every answer has the field.  Raises ValueError for a header that is no name of a field.
+    """
+
+    def __init__(self, str header not None="X-Request-ID", *, bint accept=True, bint echo=True, int length=128):
+        if not field_name(header):
+            raise ValueError(f"{header!r} is no name of a header field")
+        self.header = header
+        self.accept = accept
+        self.echo = echo
+        self.length = length
+        self.name = header.lower().encode()
+        self.start = b"\r\n" + header.encode() + b": "
+
+    cdef bint given(self, Request request) noexcept:
+        """Take the id that the client chose; False when it did not, or not sanely."""
+        cdef Py_ssize_t i
+        cdef const char *text
+        cdef uint32_t size
+        cdef int at = request.find_field(PyBytes_AS_STRING(self.name), len(self.name), 0)
+        if at < 0 or request.find_field(PyBytes_AS_STRING(self.name), len(self.name), at + 1) >= 0:
+            return False
+        text = PyBytes_AS_STRING(request.head) + request.fields[at].value_off
+        size = request.fields[at].value_len
+        if size == 0 or size > self.length:
+            return False
+        for i in range(size):
+            if not is_id_byte(text[i]):
+                return False
+        request.id_at = text
+        request.id_size = size
+        return True
+
+
 @cython.freelist(64)
 @cython.final
 cdef class Request:
@@ -93,8 +178,8 @@ cdef class Request:
 
     method, path (raw, without the query), template; path_params, query, headers, cookies: values typed by the
     specification; undeclared ones are text. body: the decoded and validated body, raw_body its bytes. auth: what
-    the security providers found, by scheme name. id: taken from X-Request-ID when that is sane, else new. state: a
-    dict for middleware and handlers to share.
+    the security providers found, by scheme name. id: what the client calls the request when that is sane, else new.
+    state: a dict for middleware and handlers to share.
     """
 
     def __cinit__(self):
@@ -107,9 +192,8 @@ cdef class Request:
         if self.captures != self.inline_captures:
             PyMem_Free(self.captures)
 
-    cdef int adopt(self, bytes owner, uint32_t offset, const brrt_head *head) except -1:
-        """Take the index of the head at `offset` of `owner`, whose bytes from there on are the head."""
-        cdef uint32_t i
+    cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1:
+        """Take the index of the head that `owner` begins with."""
         cdef brrt_field *fields = self.inline_fields
         if head.count > INLINE_FIELDS:
             fields = <brrt_field *>PyMem_Malloc(head.count * sizeof(brrt_field))
@@ -118,21 +202,13 @@ cdef class Request:
             self.fields = fields
         memcpy(fields, head.fields, head.count * sizeof(brrt_field))
         if head.path.off != head.target.off and head.first[BRRT_FIELD_HOST] >= 0:
-            take_host_of_target(PyBytes_AS_STRING(owner) + offset, head, &fields[head.first[BRRT_FIELD_HOST]])
+            take_host_of_target(PyBytes_AS_STRING(owner), head, &fields[head.first[BRRT_FIELD_HOST]])
         self.method_span = head.method
-        self.target_span = head.target
         self.path_span = head.path
         self.query_span = head.query
-        if offset != 0:
-            for i in range(head.count):
-                fields[i].name_off += offset
-                fields[i].value_off += offset
-            self.method_span.off += offset
-            self.target_span.off += offset
-            self.path_span.off += offset
-            self.query_span.off += offset
         self.field_count = head.count
         self.head = owner
+        self.head_length = length
         self.content_type = head.first[BRRT_FIELD_CONTENT_TYPE]
         self.cookie = head.first[BRRT_FIELD_COOKIE]
         self.keep_alive = (head.flags & BRRT_HEAD_KEEP_ALIVE) != 0
@@ -190,6 +266,20 @@ cdef class Request:
                 found = value if found is None else found + (
                     "; " if self.fields[i].id == BRRT_FIELD_COOKIE else ", ") + value
         return found
+
+    cdef int find_field(self, const char *name, Py_ssize_t length, uint32_t start) noexcept:
+        """The index of the first field from `start` on with a name, given in lower case; -1 when there is none."""
+        cdef uint32_t i
+        cdef const char *base = PyBytes_AS_STRING(self.head)
+        for i in range(start, self.field_count):
+            if self.fields[i].name_len == length and same_name(base + self.fields[i].name_off, name, length):
+                return <int>i
+        return -1
+
+    cdef bint has_conditions(self) noexcept:
+        """Whether a field with a condition is there: If-Match and the like (RFC 9110 section 13.1)."""
+        return (self.find_field(b"if-none-match", 13, 0) >= 0 or self.find_field(b"if-modified-since", 17, 0) >= 0
+                or self.find_field(b"if-match", 8, 0) >= 0 or self.find_field(b"if-unmodified-since", 19, 0) >= 0)
 
     def header(self, str name not None):
         """The text of a header field, whatever its case, repeated ones joined with ", "; None when absent.
@@ -257,6 +347,17 @@ cdef class Request:
             self.headers_ = headers
         return self.headers_
 
+    def raw_headers(self):
+        """All header fields as (name in lower case, value), as bytes and in their order."""
+        cdef uint32_t i
+        cdef const char *base = PyBytes_AS_STRING(self.head)
+        cdef list found = []
+        for i in range(self.field_count):
+            name = base[self.fields[i].name_off:self.fields[i].name_off + self.fields[i].name_len]
+            value = base[self.fields[i].value_off:self.fields[i].value_off + self.fields[i].value_len]
+            found.append((name.lower(), value))
+        return found
+
     @property
     def cookies(self):
         if self.cookies_ is None:
@@ -295,6 +396,16 @@ cdef class Request:
             self.stream_ = whole_body(self.raw_body)
         return self.stream_
 
+    def when_gone(self, callback):
+        """Let `callback()` be called when the connection ends before the answer does."""
+        self.on_gone = callback
+
+    cdef int tell_gone(self) except -1:
+        callback, self.on_gone = self.on_gone, None
+        if callback is not None:
+            callback()
+        return 0
+
     @property
     def state(self):
         """A dict for middleware and handlers to share what they know of this request."""
@@ -305,9 +416,39 @@ cdef class Request:
     @property
     def id(self):
         if self.id_ is None:
-            given = self.header("x-request-id")
-            self.id_ = given if given is not None and sane_id(given) else uuid.uuid4().hex
+            self.find_id()
+            self.id_ = latin1(self.id_at, self.id_size)
         return self.id_
+
+    cdef int find_id(self) except -1:
+        """Decide what the id is, once."""
+        if self.id_at != NULL or (self.ids is not None and self.ids.accept and self.ids.given(self)):
+            return 0
+        make_id(<uint8_t *>self.new_id)
+        self.id_at = self.new_id
+        self.id_size = NEW_ID
+        return 0
+
+    cdef bint tells_id(self) noexcept:
+        """Whether the answer tells the id."""
+        return self.ids is not None and self.ids.echo
+
+    cdef bytes id_line(self):
+        """The field line with the id after a CR LF; empty where answers do not tell it."""
+        if not self.tells_id():
+            return b""
+        self.find_id()
+        return self.ids.start + self.id_at[:self.id_size]
+
+    def precondition(self, *, etag=None, last_modified=None, exists=True):
+        """Hold the conditions of the request against the current state (RFC 9110 section 13): None to go on.
+
+        Otherwise the answer: 412 for a change that was based on another state, 304 for GET and HEAD when the client has
+        the state already.  etag: `"x"` or `W/"x"`.  last_modified: POSIX seconds or a datetime.  exists: whether there
+        is something at this place.
+        """
+        from brrtrouter.core.preconditions import precondition
+        return precondition(self, etag, last_modified, exists)
 
     @property
     def client(self):
@@ -316,6 +457,11 @@ cdef class Request:
         Of the peer of the connection, or, where that is a trusted proxy, what it says.
         """
         return None if self.client_ is None else self.client_.about(self.header).client
+
+    @property
+    def peer(self):
+        """The `brrtrouter.core.peer.Peer` that is the other end of the connection; None without one."""
+        return self.client_
 
     @property
     def client_certificate(self):

@@ -13,6 +13,7 @@ cdef class Response:
 cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body)
 cdef bytes encode_response(Request request, Response response)
 cdef bint has_no_body(int status)
-cdef bytes stream_head(Request request, Response response, bint chunked)
+cdef bytes stream_head(Request request, Response response, bint chunked, Py_ssize_t length)
+cdef tuple response_parts(Request request, Response response)
 cdef bytes prefix_for(int status, str media_type)
 cdef bytes dump_json(object value)

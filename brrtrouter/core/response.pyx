@@ -11,15 +11,30 @@ from http import HTTPStatus
 import orjson
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdio cimport snprintf
 from libc.string cimport memcpy
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport clockid_t, clock_gettime, timespec
 
 from brrtrouter.core.request cimport Request
 
 from brrtrouter.errors import PROBLEMS, problem
 from brrtrouter.jsontext import dumps
 
+cdef extern from *:
+    """
+    #include <time.h>
+    /* The clock that is read for every answer may lag by a tick: Date has whole seconds. */
+    #ifdef CLOCK_REALTIME_COARSE
+    #define BRRT_DATE_CLOCK CLOCK_REALTIME_COARSE
+    #else
+    #define BRRT_DATE_CLOCK CLOCK_REALTIME
+    #endif
+    """
+    const clockid_t BRRT_DATE_CLOCK
+
+cdef enum:
+    DIGITS = 20  # of the largest length
+
+cdef object orjson_dumps = orjson.dumps  # found once, not for every answer
 cdef object valid_name = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 cdef object invalid_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 # What the encoder itself writes.
@@ -34,7 +49,7 @@ cdef long date_second = -1
 cdef bytes dump_json(object value):
     """JSON text; the detour for integers of any size is taken only when orjson refuses."""
     try:
-        return orjson.dumps(value)
+        return orjson_dumps(value)
     except TypeError:
         return dumps(value)
 
@@ -54,7 +69,7 @@ cdef bytes current_date():
     """The Date field line, formatted once a second."""
     global date_line, date_second
     cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
+    clock_gettime(BRRT_DATE_CLOCK, &now)
     if now.tv_sec != date_second:
         date_line = b"\r\nDate: " + imf_fixdate(now.tv_sec)
         date_second = now.tv_sec
@@ -82,70 +97,103 @@ cdef bytes checked_value(name, value):
     return raw.strip(b" \t")
 
 
-cdef bytes field_lines(object headers):
-    """The application's own header fields, each checked, as they go on the wire after a first CR LF."""
+cdef bytes own_lines(Request request, object headers):
+    """Connection, the id of the request and the application's header fields, as they go out after a first CR LF."""
+    if headers:
+        return request_lines(request) + field_lines(headers, request)
+    return request_lines(request) + request.id_line()
+
+
+cdef bytes field_lines(object headers, Request request):
+    """The application's own header fields, each checked, and the id of the request when it is not among them."""
+    cdef bytes id_name = request.ids.name if request.ids is not None and request.ids.echo else None
     lines = []
     for name, value in headers.items() if hasattr(headers, "items") else headers:
         raw = name.encode("latin-1") if isinstance(name, str) else bytes(name)
         if not valid_name(raw):
             raise ValueError(f"{name!r} is no name of a header field")
-        if raw.lower() in OWN_FIELDS:
+        lower = raw.lower()
+        if lower in OWN_FIELDS:
             raise ValueError(f"the header field {name!r} is set by the server")
+        if lower == id_name:
+            id_name = None
         for item in value if isinstance(value, (list, tuple)) else (value,):
             lines.append(b"\r\n" + raw + b": " + checked_value(name, item if isinstance(item, bytes) else str(item)))
+    if id_name is not None:
+        lines.append(request.id_line())
     return b"".join(lines)
 
 
-cdef bytes connection_line(Request request):
-    if not request.keep_alive:
-        return b"\r\nConnection: close"
-    return b"\r\nConnection: keep-alive" if request.http_minor == 0 else b""
+cdef bytes request_lines(Request request):
+    """The header lines that the request decides, whatever the answer is."""
+    cdef bytes line
+    if request.keep_alive and request.http_minor == 1:
+        return b"" if request.lines is None else request.lines
+    line = b"\r\nConnection: keep-alive" if request.keep_alive else b"\r\nConnection: close"
+    return line if request.lines is None else line + request.lines
 
 
-cdef bytes assemble(bytes prefix, Py_ssize_t length, bytes lines, bytes body):
-    """prefix + digits of length (unless negative) + date + lines + empty line + body, in one allocation."""
-    cdef char digits[24]
-    cdef int count = snprintf(digits, 24, "%zd", length) if length >= 0 else 0
+cdef inline int decimal(Py_ssize_t value, char *end) noexcept:
+    """Write a length so that it ends before `end`; how many digits it has."""
+    cdef int count = 0
+    while True:
+        count += 1
+        end[-count] = <char>(c"0" + value % 10)
+        value //= 10
+        if value == 0:
+            return count
+
+
+cdef bytes assemble(bytes prefix, Py_ssize_t length, bytes lines, Request told, bytes body):
+    """prefix + digits of length (unless negative) + date + lines + the id of `told` + empty line + body.
+
+    `told` is None where no id is told, or where it stands in `lines`.  All in one allocation.
+    """
+    cdef char digits[DIGITS]
+    cdef int count = decimal(length, digits + DIGITS) if length >= 0 else 0
     cdef bytes date = current_date()
     cdef Py_ssize_t total = (PyBytes_GET_SIZE(prefix) + count + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(lines) + 4
                              + PyBytes_GET_SIZE(body))
-    cdef bytes out = PyBytes_FromStringAndSize(NULL, total)
-    cdef char *at = PyBytes_AS_STRING(out)
-    memcpy(at, PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
-    at += PyBytes_GET_SIZE(prefix)
-    memcpy(at, digits, count)
-    at += count
-    memcpy(at, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
-    at += PyBytes_GET_SIZE(date)
-    memcpy(at, PyBytes_AS_STRING(lines), PyBytes_GET_SIZE(lines))
-    at += PyBytes_GET_SIZE(lines)
-    memcpy(at, b"\r\n\r\n", 4)
-    at += 4
-    memcpy(at, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+    cdef bytes out
+    cdef char *at
+    if told is not None:
+        told.find_id()
+        total += PyBytes_GET_SIZE(told.ids.start) + told.id_size
+    out = PyBytes_FromStringAndSize(NULL, total)
+    at = put(put(PyBytes_AS_STRING(out), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix)),
+             digits + DIGITS - count, count)
+    at = put(at, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+    at = put(at, PyBytes_AS_STRING(lines), PyBytes_GET_SIZE(lines))
+    if told is not None:
+        at = put(put(at, PyBytes_AS_STRING(told.ids.start), PyBytes_GET_SIZE(told.ids.start)), told.id_at, told.id_size)
+    put(put(at, b"\r\n\r\n", 4), PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
     return out
+
+
+cdef inline char *put(char *at, const char *piece, Py_ssize_t length) noexcept:
+    """Write a piece; where the next one goes."""
+    memcpy(at, piece, length)
+    return at + length
 
 
 cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body):
     """An answer without header fields of its own."""
-    cdef bytes lines = b"" if request.keep_alive and request.http_minor == 1 else connection_line(request)
+    cdef Request told = request if request.tells_id() else None
     if has_no_body(status):
-        return assemble(status_line(status), -1, lines, b"")
-    return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
+        return assemble(status_line(status), -1, request_lines(request), told, b"")
+    return assemble(prefix, PyBytes_GET_SIZE(body), request_lines(request), told, b"" if request.is_head else body)
 
 
 cdef bytes encode_response(Request request, Response response):
     """The bytes of a response whose body is not a stream."""
-    cdef bytes lines
     cdef object media_type = media_type_for(response.body, response.media_type)
     cdef int status = response.status
     cdef bytes body = body_bytes(response.body, media_type)
-    lines = connection_line(request)
-    if response.headers:
-        lines += field_lines(response.headers)
+    cdef bytes lines = own_lines(request, response.headers)
     prefix = prefix_for(status, media_type)
     if has_no_body(status):
-        return assemble(status_line(status), -1, lines, b"")
-    return assemble(prefix, PyBytes_GET_SIZE(body), lines, b"" if request.is_head else body)
+        return assemble(status_line(status), -1, lines, None, b"")
+    return assemble(prefix, PyBytes_GET_SIZE(body), lines, None, b"" if request.is_head else body)
 
 
 cdef object media_type_for(object value, object media_type):
@@ -185,15 +233,46 @@ cdef bytes status_line(int status):
     return f"HTTP/1.1 {status} {phrases.get(status, '')}".encode()
 
 
-cdef bytes stream_head(Request request, Response response, bint chunked):
-    cdef bytes lines = connection_line(request)
+cdef bytes stream_head(Request request, Response response, bint chunked, Py_ssize_t length):
+    """The head of a stream: chunked, or with a length, or neither (-1) where the end of the connection is its end."""
+    cdef bytes lines = own_lines(request, response.headers)
     if chunked:
-        lines += b"\r\nTransfer-Encoding: chunked"
-    if response.headers:
-        lines += field_lines(response.headers)
+        lines = b"\r\nTransfer-Encoding: chunked" + lines
+    elif length >= 0:
+        lines = b"\r\nContent-Length: %d" % length + lines
     media_type = response.media_type or "application/octet-stream"
     lines = b"\r\nContent-Type: " + checked_value("Content-Type", media_type) + lines
-    return assemble(status_line(response.status), -1, lines, b"")
+    return assemble(status_line(response.status), -1, lines, None, b"")
+
+
+cdef tuple response_parts(Request request, Response response):
+    """(status, fields, body): what another server encodes; field names in lower case, the body bytes or a stream.
+
+    Date is left to that server, and so is everything that concerns the connection.
+    """
+    cdef bint stream = response.is_stream()
+    cdef object body = response.body if stream else b""
+    cdef list fields = []
+    cdef bytes lines = field_lines(response.headers, request) if response.headers else request.id_line()
+    if request.lines is not None:
+        lines = request.lines + lines
+    status_line(response.status)
+    for line in lines.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b": ")
+        fields.append((name.lower(), value))
+    if has_no_body(response.status):
+        return response.status, fields, body
+    if stream:
+        media_type = response.media_type or "application/octet-stream"
+        if hasattr(body, "content_length"):
+            fields.insert(0, (b"content-length", str(body.content_length).encode()))
+    else:
+        media_type = media_type_for(response.body, response.media_type)
+        body = body_bytes(response.body, media_type)
+        fields.insert(0, (b"content-length", str(len(body)).encode()))
+    if media_type is not None:
+        fields.insert(0, (b"content-type", checked_value("Content-Type", media_type)))
+    return response.status, fields, body
 
 
 cdef bint is_json(str media_type):
@@ -205,8 +284,9 @@ cdef class Response:
     """An HTTP answer.
 
     body: None, bytes, text, anything that JSON can express, or an asynchronous iterator of bytes or text, which is sent
-    as it comes.  headers: a mapping, or (name, value) pairs; a list of values repeats the field.  media_type: the
-    Content-Type; by default application/json for values and application/octet-stream for bytes.
+    as it comes: chunked, or as long as its attribute `content_length` says.  headers: a mapping, or (name, value)
+    pairs; a list of values repeats the field.  media_type: the Content-Type; by default application/json for values
+    and application/octet-stream for bytes.
 
     Raises ValueError when it is encoded: a malformed header name or value, or one of the fields that the server sets
     itself (Content-Length, Transfer-Encoding, Date, Connection).

@@ -1,7 +1,9 @@
 from brrtrouter.core.arguments cimport ArgumentParser, Schema
+from brrtrouter.core.cors cimport CrossOrigin
 from brrtrouter.core.csrc cimport brrt_head_limits
 from brrtrouter.core.matcher cimport Matcher
-from brrtrouter.core.request cimport Request
+from brrtrouter.core.request cimport Request, RequestIds
+from brrtrouter.core.meter cimport Meter
 from brrtrouter.core.response cimport Response
 
 cpdef enum Mode:
@@ -33,9 +35,13 @@ cdef class Operation:
     cdef Mode mode
     cdef readonly int success_status
     cdef dict media_types     # status -> media type of a plain result
-    cdef bytes json_prefix    # for a JSON result with the success status
+    cdef bytes json_prefix    # for a JSON result with the success status, None when that goes out as something else
     cdef readonly Py_ssize_t max_body
     cdef readonly bint stream_body
+    cdef readonly double deadline
+    cdef readonly bint raw_content  # content codings of a body are the handler's matter
+    cdef readonly bint foreign
+    cdef Py_ssize_t index     # in `Service.operations`, -1 for what answers beyond them
 
     cdef object media_type(self, int status)
 
@@ -56,23 +62,42 @@ cdef class Service:
     cdef object around_factory
     cdef Mode around_mode
     cdef readonly object log_error
+    cdef int max_ranges
+    cdef object mounts  # the raw path of a request that no template matches -> an Operation, or None
+    cdef readonly object finisher  # the last word about answers, None when nobody has one
+    cdef readonly bint finishes_all
+    cdef readonly RequestIds request_ids
+    cdef readonly object decoders
+    cdef readonly Meter meter         # None when nothing is counted
+    cdef readonly CrossOrigin cors    # None without a word about other origins
 
     cdef int route(self, Request request) except -1
+    cdef int find(self, Request request) except -1
     cdef object handle(self, Request request)
+    cdef object walk(self, Request request)
     cdef object start(self, Request request)
     cdef object after_security(self, Request request, Operation operation)
     cdef object prepare(self, Request request, Operation operation)
     cdef object invalid(self, list faults, bint parameters)
     cdef object malformed(self, object faults, object fault, str slug, str kind)
+    cdef object decode_content(self, Request request, Operation operation)
     cdef object read_body(self, Request request, Body body, object faults)
     cdef object check_stream(self, Request request, Body body, object faults)
     cdef object read_media(self, Request request, Body body, object faults)
     cdef object invoke(self, Request request, Operation operation)
+    cdef object selected(self, Request request, object result)
     cdef object unrouted(self, Request request)
     cdef str allow_line(self, unsigned bits)
     cdef object finish(self, Request request, object result)
+    cdef object finished(self, Request request, object result)
+    cdef object encode(self, Request request, object result)
+    cdef int count_answer(self, Request request, bytes answer) except -1
+    cdef int count_head(self, Request request, int status, Py_ssize_t size) except -1
+    cdef int count_end(self, Request request, Py_ssize_t more) except -1
+    cdef int count_refusal(self, Request request, int status, Py_ssize_t size) except -1
     cdef Response failure(self, Request request)
 
 
 cdef object drive(object coroutine)
+cdef Py_ssize_t index_of(Request request)
 cdef Response normalize(Request request, object result)

@@ -6,9 +6,12 @@ from typing import Any, TypeAlias
 
 from brrtrouter.config import Limits
 from brrtrouter.core.arguments import ArgumentParser
+from brrtrouter.core.codings import Decoders
+from brrtrouter.core.cors import CrossOrigin
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.media import MediaLike
-from brrtrouter.core.request import Request
+from brrtrouter.core.meter import Meter
+from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response
 
 _Call: TypeAlias = Callable[[Request], Any]
@@ -59,6 +62,9 @@ class Operation:
         media_types: Mapping[int, str | None] | None = None,
         max_body: int = -1,
         stream_body: bool = False,
+        deadline: float = -1.0,
+        raw_content: bool = False,
+        foreign: bool = False,
     ) -> None: ...
     @property
     def method(self) -> str: ...
@@ -75,6 +81,18 @@ class Operation:
     @property
     def stream_body(self) -> bool:
         """Whether the handler starts before the body is read."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds until the handler has to have an answer; 0 for no end, -1 for the limit `handler_time`."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether an application of its own answers."""
+
+    @property
+    def raw_content(self) -> bool:
+        """Whether a body with a Content-Encoding is the handler's matter."""
 
     @property
     def suspends(self) -> bool:
@@ -97,6 +115,13 @@ class Service:
         around: Callable[[_Call], _Call] | None = None,
         around_mode: Mode = ...,
         log_error: Callable[[Request], None],
+        finisher: Callable[[Request, Response], Response | Awaitable[Response]] | None = None,
+        finishes_all: bool = False,
+        request_ids: RequestIds | None = None,
+        decoders: Decoders | None = None,
+        mounts: Callable[[bytes], Operation | None] | None = None,
+        meter: Meter | None = None,
+        cors: CrossOrigin | None = None,
     ) -> None: ...
     @property
     def matcher(self) -> Matcher: ...
@@ -121,7 +146,19 @@ class Service:
     @property
     def trailer_limit(self) -> int: ...
     @property
+    def meter(self) -> Meter | None: ...
+    @property
+    def cors(self) -> CrossOrigin | None: ...
+    @property
     def log_error(self) -> Callable[[Request], None]: ...
+    @property
+    def finisher(self) -> Callable[[Request, Response], Response | Awaitable[Response]] | None: ...
+    @property
+    def finishes_all(self) -> bool: ...
+    @property
+    def request_ids(self) -> RequestIds: ...
+    @property
+    def decoders(self) -> Decoders: ...
     def answer(self, request: Request) -> Any:
         """Walk the request up to its result: a Response, a plain result, or a coroutine for one."""
 

@@ -5,8 +5,7 @@ route (404, 405), size (413, in the protocol), security (401, 403), parameters (
 middleware and handler, encoding.  Nothing here raises because of what a client sent: outcomes are results.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
@@ -14,6 +13,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memcmp
 
 from brrtrouter.core.arguments cimport ArgumentParser, Schema
+from brrtrouter.core.cors cimport CrossOrigin
 from brrtrouter.core.csrc cimport (
     BRRT_FIELD_CONTENT_TYPE,
     BRRT_NO_MATCH,
@@ -27,10 +27,12 @@ from brrtrouter.core.csrc cimport (
 )
 from brrtrouter.core.jsonread cimport read_json
 from brrtrouter.core.matcher cimport Matcher
-from brrtrouter.core.request cimport Request
+from brrtrouter.core.meter cimport AUTH_REFUSED, INVALID, Meter
+from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.response cimport Response, dump_json, encode_plain, encode_response, prefix_for
 
 from brrtrouter.core.bodies import UNJUDGED, Accepted, BodyError, judge
+from brrtrouter.core.codings import CodingError, Decoders
 from brrtrouter.core.media import parse_media_type, precedence
 from brrtrouter.core.response import problem_response
 from brrtrouter.errors import BodyStreamError, Fault
@@ -98,6 +100,12 @@ cdef class Body:
         return [entry[0].media.essence for entry in self.content]
 
 
+cdef int status_of(bytes answer) noexcept:
+    """The status of an encoded answer: `HTTP/1.1 200 ...`."""
+    cdef const char *text = PyBytes_AS_STRING(answer)
+    return (text[9] - 48) * 100 + (text[10] - 48) * 10 + (text[11] - 48)
+
+
 cdef bint is_json(str essence):
     return essence == "application/json" or essence.endswith("+json")
 
@@ -106,13 +114,19 @@ cdef class Operation:
     """One operation with everything a request to it needs.
 
     call: takes the request, gives the result as `mode` says.  security: None, or takes the request and gives None to
-    let it pass or a Response to refuse it, as `security_mode` says.  media_types: status -> media type of a plain
+    let it pass or a Response to refuse it; where `security_mode` is TASK, also a coroutine for one of these when it
+    has to wait.  media_types: status -> media type of a plain
     result.  parser None: the operation takes no parameters and no body (built-in endpoints).  stream_body: the handler
-    starts before the body is read, and reads it from `request.stream()`.
+    starts before the body is read, and reads it from `request.stream()`.  raw_content: it gets a body with a
+    Content-Encoding as it came.  deadline: seconds until the handler has to have an answer, 0 for no end, -1 for the
+    limit `handler_time`.  foreign: an application of its own answers, and nothing is said of origins in its place.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
-                 security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False):
+                 security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False,
+                 raw_content=False, deadline=-1.0, foreign=False):
+        self.index = -1
+        self.foreign = foreign
         self.method = method
         self.path = path
         self.handler = handler
@@ -127,7 +141,10 @@ cdef class Operation:
         self.media_types = media_types or {}
         self.max_body = max_body
         self.stream_body = stream_body
-        self.json_prefix = prefix_for(success_status, self.media_types.get(success_status) or "application/json")
+        self.deadline = deadline
+        self.raw_content = raw_content
+        if self.media_types.get(success_status) is None:
+            self.json_prefix = prefix_for(success_status, "application/json")
 
     def replace(self, call, mode):
         """The same operation with another handler."""
@@ -135,7 +152,7 @@ cdef class Operation:
             method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
-            stream_body=self.stream_body)
+            stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign)
 
     @property
     def suspends(self):
@@ -155,11 +172,17 @@ cdef class Service:
     matcher: its values are indices into `operations`.  limits: a `brrtrouter.config.Limits`.  first_fault: a client is
     told the first fault of its request only.  around: None, or what wraps the whole walk: takes the request and a
     callable for the rest, see `wrap`.  log_error: called with the request while an exception of a handler is being
-    handled.
+    handled.  finisher: None, or what has the last word: takes the request and a Response, gives a Response that goes
+    out, or an awaitable for one; with `finishes_all` about every answer, else about those with header fields to
+    conditional requests.  request_ids: a `RequestIds`, None for the usual one.  decoders: a
+    `brrtrouter.core.codings.Decoders` for content codings of bodies, None for none.  meter: counts requests, by the
+    places of their operations in `operations`.  cors: what answers say to other origins, by the same places.
     """
 
     def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True,
-                 bint first_fault=False, around=None, around_mode=Mode.SYNC, log_error):
+                 bint first_fault=False, around=None, around_mode=Mode.SYNC, log_error, finisher=None,
+                 bint finishes_all=False, RequestIds request_ids=None, decoders=None, mounts=None,
+                 Meter meter=None, CrossOrigin cors=None):
         self.matcher = matcher
         self.operations = tuple(operations)
         self.limits = limits
@@ -180,17 +203,38 @@ cdef class Service:
         self.around_factory = around
         self.around_mode = around_mode
         self.log_error = log_error
+        self.max_ranges = limits.ranges
+        self.finisher = finisher
+        self.finishes_all = finishes_all
+        self.request_ids = RequestIds() if request_ids is None else request_ids
+        self.decoders = Decoders({}) if decoders is None else decoders
+        self.mounts = mounts
+        self.meter = meter
+        self.cors = cors
+        for index, operation in enumerate(self.operations):
+            (<Operation>operation).index = index
 
     def replace(self, operations):
         """The same service with other operations for the same routes."""
         return Service(self.matcher, operations, self.limits, auto_options=self.auto_options,
-                       first_fault=self.first_fault, around=self.around_factory, around_mode=self.around_mode, log_error=self.log_error)
+                       first_fault=self.first_fault, around=self.around_factory, around_mode=self.around_mode,
+                       log_error=self.log_error, finisher=self.finisher, finishes_all=self.finishes_all,
+                       request_ids=self.request_ids, decoders=self.decoders, mounts=self.mounts,
+                       meter=self.meter, cors=self.cors)
 
     cdef int route(self, Request request) except -1:
+        """Everything that the head of a request decides."""
+        self.find(request)
+        if self.cors is not None and (request.operation is None or not (<Operation>request.operation).foreign):
+            self.cors.mark(request, index_of(request))
+            if request.operation is not None and index_of(request) < 0:
+                request.preflight = False  # a folder of files answers OPTIONS itself
+        return 0
+
+    cdef int find(self, Request request) except -1:
         """Set `operation` and the captures, or `verdict`."""
         cdef brrt_match found
         cdef char scratch[STACK_PATH]
-        cdef char *heap = NULL
         cdef const char *head = PyBytes_AS_STRING(request.head)
         cdef const char *path = head + request.path_span.off
         cdef Py_ssize_t length = request.path_span.len
@@ -198,24 +242,23 @@ cdef class Service:
         cdef int method = brrt_matcher_method(self.matcher.frozen, head + request.method_span.off,
                                               request.method_span.len)
         cdef brrt_status status
+        cdef bytes room
         if length == 0:
             path = b"/"
             length = 1
         status = self.matcher.find(method, path, length, query, request.query_span.len, scratch, STACK_PATH, &found)
-        try:
-            if status == BRRT_NO_SPACE:
-                heap = <char *>PyMem_Malloc(length)
-                if heap == NULL:
-                    raise MemoryError
-                status = self.matcher.find(method, path, length, query, request.query_span.len, heap, length, &found)
-            if status == BRRT_OK:
-                request.operation = <object>PyTuple_GET_ITEM(
-                    self.operations, <object>PyTuple_GET_ITEM(self.matcher.values_, found.route))
-                if found.count:
-                    request.adopt_captures(&found, request.path_span.off)
-                return 0
-        finally:
-            PyMem_Free(heap)
+        if status == BRRT_NO_SPACE:
+            room = PyBytes_FromStringAndSize(NULL, length)
+            status = self.matcher.find(method, path, length, query, request.query_span.len, PyBytes_AS_STRING(room),
+                                       length, &found)
+        if status == BRRT_OK:
+            request.operation = <object>PyTuple_GET_ITEM(
+                self.operations, <object>PyTuple_GET_ITEM(self.matcher.values_, found.route))
+            if found.count:
+                request.adopt_captures(&found, request.path_span.off)
+            return 0
+        if status == BRRT_NO_MATCH and self.mounts is not None:
+            request.operation = self.mounts(path[:length])
         request.verdict = status
         request.allowed = found.allowed
         return 0
@@ -226,6 +269,15 @@ cdef class Service:
 
     cdef object handle(self, Request request):
         """The encoded answer; or a streaming Response; or, with `request.suspended` set, a coroutine for a result."""
+        if self.meter is not None:
+            self.meter.begin(request)
+        result = self.walk(request)
+        if request.suspended:
+            return result
+        return self.finish(request, result)
+
+    cdef object walk(self, Request request):
+        """The result; or, with `request.suspended` set, a coroutine for it."""
         try:
             if self.around is None:
                 result = self.start(request)
@@ -238,34 +290,40 @@ cdef class Service:
         except BaseException:
             result = self.failure(request)
             request.suspended = False
-        if request.suspended:
-            return result
-        return self.finish(request, result)
+        return result
 
     cdef object start(self, Request request):
         cdef Operation operation
+        if request.preflight:
+            answer = self.cors.answer(request)
+            if answer is not None:
+                return answer
         if request.operation is None:
             return self.unrouted(request)
         operation = <Operation>request.operation
         if operation.security is None:
             return self.after_security(request, operation)
-        if operation.security_mode == TASK:
-            request.suspended = True
-            return self.secure_later(request, operation)
         try:
             refusal = operation.security(request)
         except BaseException:
             return self.failure(request)
-        if refusal is not None:
-            return refusal
-        return self.after_security(request, operation)
+        if refusal is None:
+            return self.after_security(request, operation)
+        if operation.security_mode == TASK and not isinstance(refusal, Response):
+            request.suspended = True
+            return self.secure_later(request, operation, refusal)
+        if self.meter is not None:
+            self.meter.note(request, operation.index, AUTH_REFUSED)
+        return refusal
 
-    async def secure_later(self, Request request, Operation operation):
+    async def secure_later(self, Request request, Operation operation, object checking):
         try:
-            refusal = await operation.security(request)
+            refusal = await checking
         except Exception:
             return self.failure(request)
         if refusal is not None:
+            if self.meter is not None:
+                self.meter.note(request, operation.index, AUTH_REFUSED)
             return refusal
         request.suspended = False
         result = self.after_security(request, operation)
@@ -277,6 +335,8 @@ cdef class Service:
     cdef object after_security(self, Request request, Operation operation):
         refusal = self.prepare(request, operation)
         if refusal is not None:
+            if self.meter is not None:
+                self.meter.note(request, operation.index, INVALID)
             return refusal
         return self.invoke(request, operation)
 
@@ -289,6 +349,10 @@ cdef class Service:
         if faults is not None and (self.first_fault or operation.request_body is None):
             return self.invalid(faults, True)
         if operation.request_body is not None:
+            if not operation.raw_content and request.find_field(b"content-encoding", 16, 0) >= 0:
+                refusal = self.decode_content(request, operation) if faults is None else self.invalid(faults, True)
+                if refusal is not None:
+                    return refusal
             if request.stream_ is not None:
                 return self.check_stream(request, operation.request_body, faults)
             return self.read_body(request, operation.request_body, faults)
@@ -312,6 +376,20 @@ cdef class Service:
             detail = f"the body is not {kind}" if slug == "malformed-body" else fault.message
             return problem_response(slug, detail, faults=[fault])
         return self.invalid(faults + [fault], True)
+
+    cdef object decode_content(self, Request request, Operation operation):
+        """Decode a body with a content coding (RFC 9110 section 8.4), or say that it is not taken."""
+        text = request.header("content-encoding")
+        if request.stream_ is None and not request.raw_body:
+            return None
+        try:
+            decode = self.decoders.find(text, request.stream_ is not None)
+            if decode is not None:
+                request.raw_body = decode(
+                    request.raw_body, operation.max_body if operation.max_body >= 0 else self.max_body)
+        except CodingError as error:
+            return problem_response(error.slug, str(error), headers=error.headers)
+        return None
 
     cdef object read_body(self, Request request, Body body, object faults):
         cdef Schema schema = body.json_schema
@@ -374,8 +452,8 @@ cdef class Service:
             return self.guarded(request, operation)
         try:
             if operation.mode == INLINE:
-                return drive(operation.call(request))
-            return operation.call(request)
+                return self.selected(request, drive(operation.call(request)))
+            return self.selected(request, operation.call(request))
         except KeyboardInterrupt:
             raise
         except BaseException:
@@ -383,11 +461,17 @@ cdef class Service:
 
     async def guarded(self, Request request, Operation operation):
         try:
-            return await operation.call(request)
+            return self.selected(request, await operation.call(request))
         except BodyStreamError as error:
             return problem_response(error.slug, str(error))
         except (Exception, SystemExit):
             return self.failure(request)
+
+    cdef object selected(self, Request request, object result):
+        """A file becomes what the request asks of it: all, a part, or nothing when the client has it."""
+        if isinstance(result, Response) and (<Response>result).is_stream() and hasattr(result.body, "for_request"):
+            return result.body.for_request(request, result, self.max_ranges)
+        return result
 
     cdef object unrouted(self, Request request):
         """404, 405 with Allow (RFC 9110 15.5.6), 400 for a malformed path, or the answer to OPTIONS (9.3.7)."""
@@ -408,26 +492,89 @@ cdef class Service:
         return ", ".join(sorted(self.matcher.methods_of(bits)))
 
     cdef object finish(self, Request request, object result):
-        """Encode a result; a streaming Response stays as it is for the protocol to send."""
+        """The bytes of an answer, counted; a streaming Response stays as it is for the protocol to send."""
+        answer = self.encode(request, result)
+        if self.meter is not None and type(answer) is bytes:
+            self.count_answer(request, <bytes>answer)
+        return answer
+
+    cdef int count_answer(self, Request request, bytes answer) except -1:
+        """Count an answer that is whole."""
+        if self.meter is not None:
+            self.meter.answered(request, index_of(request), status_of(answer), PyBytes_GET_SIZE(answer))
+            self.meter.ended(request, index_of(request), 0)
+        return 0
+
+    cdef int count_head(self, Request request, int status, Py_ssize_t size) except -1:
+        """Count an answer whose body is a stream, by its head."""
+        if self.meter is not None:
+            self.meter.answered(request, index_of(request), status, size)
+        return 0
+
+    cdef int count_end(self, Request request, Py_ssize_t more) except -1:
+        """A request is done with, after `more` bytes behind the head of its answer, or without an answer."""
+        if self.meter is not None:
+            self.meter.ended(request, index_of(request), more)
+        return 0
+
+    cdef int count_refusal(self, Request request, int status, Py_ssize_t size) except -1:
+        """Count a message that is refused before it is a whole request."""
+        if self.meter is not None:
+            self.meter.refused(request, index_of(request), status, size)
+        return 0
+
+    cdef object encode(self, Request request, object result):
+        """Encode a result; a streaming Response stays as it is for the protocol to send.
+
+        A coroutine for one or the other when the finisher takes time.
+        """
         cdef Operation operation
         cdef Response response
         try:
-            if type(result) is dict or type(result) is list:
+            if not self.finishes_all and (type(result) is dict or type(result) is list):
                 operation = <Operation>request.operation
-                if operation.media_types.get(operation.success_status) is None:
+                if operation.json_prefix is not None:
                     return encode_plain(request, operation.success_status, operation.json_prefix, dump_json(result))
-            response = normalize(request, result)
+            result = self.finished(request, result)
+            if not isinstance(result, Response):
+                return self.finish_later(request, result)
+            response = <Response>result
             if response.is_stream():
                 return response
             return encode_response(request, response)
         except Exception:
             return encode_response(request, self.failure(request))
 
+    cdef object finished(self, Request request, object result):
+        """A result as the Response that goes out, or an awaitable for that.  Raises what the finisher raises."""
+        cdef Response response = normalize(request, result)
+        if self.finisher is None or not (self.finishes_all or (response.headers and request.has_conditions())):
+            return response
+        return self.finisher(request, response)
+
+    async def finish_later(self, Request request, awaitable):
+        """The bytes of an answer that takes time to make, or a streaming Response."""
+        cdef Response response
+        try:
+            response = await awaitable
+            if response.is_stream():
+                return response
+            answer = encode_response(request, response)
+        except Exception:
+            answer = encode_response(request, self.failure(request))
+        self.count_answer(request, answer)
+        return answer
+
     cdef Response failure(self, Request request):
         """The answer when a handler, a provider or a middleware raised; the exception is being handled right now."""
         self.log_error(request)
         return problem_response("internal-error", "the server failed to answer this request",
                                 extra={"request_id": request.id})
+
+
+cdef Py_ssize_t index_of(Request request):
+    """The place of the operation of a request; -1 when it belongs to none."""
+    return -1 if request.operation is None else (<Operation>request.operation).index
 
 
 cdef Response normalize(Request request, object result):

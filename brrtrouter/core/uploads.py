@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -67,6 +66,8 @@ class UploadFile:
         """Add bytes at the end; for whoever receives the file."""
         self.size += len(data)
         if self.size > self._memory and isinstance(self.file, BytesIO):
+            import tempfile  # few are so large
+
             memory = self.file
             self.file = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
             self.file.write(memory.getbuffer())

@@ -6,12 +6,11 @@ package: the documentation works without any other host.
 
 from __future__ import annotations
 
-import html
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -77,12 +76,19 @@ class Readiness:
         return Response(200 if ready else 503, {"status": "ok" if ready else "draining"}, {"Cache-Control": "no-store"})
 
 
-def endpoints(settings: Endpoints, specification: Document, readiness: Readiness) -> Iterator[Endpoint]:
-    """The endpoints that are switched on."""
+def endpoints(
+    settings: Endpoints,
+    specification: Document,
+    readiness: Readiness,
+    metrics: Callable[[Request], Response] | None = None,
+) -> Iterator[Endpoint]:
+    """The endpoints that are switched on; `metrics` answers at the one for them."""
     if settings.health is not None:
         yield Endpoint(settings.health, "health", _health)
     if settings.ready is not None:
         yield Endpoint(settings.ready, "ready", readiness.answer)
+    if settings.metrics is not None and metrics is not None:
+        yield Endpoint(settings.metrics, "metrics", metrics)
     document = _OpenApi(specification)
     if settings.openapi_json is not None:
         yield Endpoint(settings.openapi_json, "openapi_json", document.as_json)
@@ -158,7 +164,7 @@ class _Docs:
         self._path = path
         self._document_path = document_path
         self._title = title
-        self._folder = files("brrtrouter.dispatch") / "assets" / "docs"
+        self._folder = Path(__file__).with_name("assets") / "docs"
         names = (entry.name for entry in self._folder.iterdir() if entry.is_file() and entry.name != "index.html")
         self.names = sorted(name for name in names if _suffix(name) in _TYPES)
         self._cache: dict[str, bytes] = {}
@@ -174,6 +180,8 @@ class _Docs:
 
         def page(request: Request) -> Response:
             if path not in self._cache:
+                import html  # its table of names is large
+
                 template = (self._folder / "index.html").read_text(encoding="utf-8")
                 # One pass, so that a title that holds a placeholder stays what it is.
                 filled = re.sub("|".join(words), lambda match: html.escape(words[match[0]]), template)

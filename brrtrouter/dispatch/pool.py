@@ -33,9 +33,10 @@ class Pool:
     Several event loops may use one pool at the same time.
     """
 
-    def __init__(self, threads: int, queue: int) -> None:
-        """`threads` run at once, `queue` more may wait."""
+    def __init__(self, threads: int, queue: int, name: str = "brrtrouter-handler") -> None:
+        """`threads` run at once, `queue` more may wait.  name: what the threads are called."""
         self._threads = threads
+        self._name = name
         self._places = Semaphore(threads + queue)
         self._lock = Lock()
         self._executor: ThreadPoolExecutor | None = None
@@ -54,12 +55,18 @@ class Pool:
 
         return call
 
-    def _submit(self, function: Callable[[Request], Any], request: Request) -> Future[Any]:
+    def offer(self, function: Callable[..., Any], *arguments: Any) -> Awaitable[Any] | None:
+        """Start any call; its result on the running event loop, or None when too many wait for a thread."""
+        if not self._places.acquire(blocking=False):
+            return None
+        return asyncio.wrap_future(self._submit(function, *arguments))
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a call that has a place, which it gives back when it is over, whoever still waits for it."""
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="brrtrouter-handler")
-            future = self._executor.submit(contextvars.copy_context().run, _checked, function, request)
+                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
+            future = self._executor.submit(contextvars.copy_context().run, _checked, function, *arguments)
         future.add_done_callback(lambda _: self._places.release())
         return future
 
@@ -71,9 +78,9 @@ class Pool:
             executor.shutdown(wait=False)
 
 
-def _checked(function: Callable[[Request], Any], request: Request) -> Any:
+def _checked(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return function(request)
+        return function(*arguments)
     except Exception as error:
         if isinstance(error, StopIteration):
             # A future cannot carry it (PEP 479).

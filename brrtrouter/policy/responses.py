@@ -70,7 +70,7 @@ class _Found(NamedTuple):
 class _Declared:
     """One declared response."""
 
-    def __init__(self, response: model.Response) -> None:
+    def __init__(self, response: model.Response, own: frozenset[str]) -> None:
         self.names = [media.name for media in response.content]
         media = [
             _Media(each.essence, _parameters(each.name)[1], each.schema, each.item_schema, _allows_text(each.schema))
@@ -78,7 +78,7 @@ class _Declared:
         ]
         # The most specific entry wins: more parameters, then a name, then a range.
         self.media = sorted(media, key=lambda each: (each.essence.count("*"), -len(each.parameters)))
-        headers = [header for header in response.headers if header.name.lower() not in _OWN_FIELDS]
+        headers = [header for header in response.headers if header.name.lower() not in own]
         self.headers = FieldReader(headers) if headers else None
         self._found: dict[str, _Found] = {}
 
@@ -99,15 +99,24 @@ class ResponseCheck:
     """Checks the answers of one operation.
 
     enforce: an answer that is not as described becomes a 500 that says nothing of it; otherwise it passes.  Either way
-    one log record tells.  problems: refusals by the server are checked too.  limit: how many faults are told.
+    one log record tells.  problems: refusals by the server are checked too.  limit: how many faults are told.  own:
+    header fields that the server adds later, in lower case.
     """
 
-    def __init__(self, operation: model.Operation, *, enforce: bool, problems: bool, limit: int) -> None:
+    def __init__(
+        self,
+        operation: model.Operation,
+        *,
+        enforce: bool,
+        problems: bool,
+        limit: int,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
         self.enforce = enforce
         self._problems = problems
         self._limit = limit
         self._name = f"{operation.method} {operation.template}"
-        self._declared = {response.status: _Declared(response) for response in operation.responses}
+        self._declared = {response.status: _Declared(response, own | _OWN_FIELDS) for response in operation.responses}
 
     def after(self, request: Request, response: Response) -> Response | None:
         """The middleware hook: None for an answer that passes, else the answer in its place."""
@@ -198,10 +207,19 @@ class ResponseChecks:
     """The checks of an application, by operation.
 
     `default` is the mode of operations that do not say one themselves.  With `problems` what the server refuses is
-    checked too, by `RefusalCheck`.  `issues` holds what is wrong with the extension.
+    checked too, by `RefusalCheck`.  own: header fields that the server adds later, in lower case.  `issues` holds what
+    is wrong with the extension.
     """
 
-    def __init__(self, operations: Iterable[model.Operation], default: str, *, problems: bool, limit: int) -> None:
+    def __init__(
+        self,
+        operations: Iterable[model.Operation],
+        default: str,
+        *,
+        problems: bool,
+        limit: int,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
         self.problems = problems
         self.issues: list[Issue] = []
         self._checks: dict[int, ResponseCheck] = {}
@@ -210,7 +228,7 @@ class ResponseChecks:
             mode = self._mode(operation, default)
             if mode != "off":
                 enforce = mode == "enforce"
-                check = ResponseCheck(operation, enforce=enforce, problems=problems, limit=limit)
+                check = ResponseCheck(operation, enforce=enforce, problems=problems, limit=limit, own=own)
                 self._checks[id(operation)] = check
                 self._operations.append(operation)
 

@@ -6,8 +6,11 @@ OpenAPI 3.1 sections 4.8.2 (`security`), 4.8.27 (schemes) and 4.8.30 (requiremen
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import logging
+import math
+import secrets
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -15,6 +18,7 @@ from typing import Any, Literal, Protocol
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response, problem_response
 from brrtrouter.core.service import Mode, run_inline
+from brrtrouter.credentials import NamedKey
 from brrtrouter.dispatch.kinds import mode_of
 from brrtrouter.errors import ConfigError
 
@@ -47,13 +51,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why a credential does not do: there is none, it is not valid, or it lacks scopes.
+    """Why a credential does not do.
 
-    `challenge` goes into WWW-Authenticate (RFC 9110 section 11.6.1).
+    There is none (401), it is not valid (401), it lacks scopes (403), it is not even of the form of one (400), or
+    nobody can tell now (503; `retry_after` seconds later somebody may).  `challenge` goes into WWW-Authenticate
+    (RFC 9110 section 11.6.1).
     """
 
-    reason: Literal["missing", "invalid", "scope"]
+    reason: Literal["missing", "invalid", "scope", "malformed", "unavailable"]
     challenge: str
+    retry_after: float = 1.0
 
 
 Verdict = Principal | Denial
@@ -67,6 +74,9 @@ class SecurityProvider(Protocol):
 
         A Principal lets the request pass, a Denial does not.  An exception, or a result that is neither, is logged and
         counts as an invalid credential.
+
+        A plain `def` may give its verdict at once for one request, and a coroutine that waits for another, when the
+        provider has the attribute `waits = True`: what it remembers then costs no Task.
         """
 
 
@@ -118,21 +128,39 @@ def credential(request: Request, scheme: Scheme) -> str | None:
 
 
 class ApiKeyProvider:
-    """A scheme of type apiKey with one static key, compared in constant time."""
+    """A scheme of type apiKey with static keys: texts, or `NamedKey`s with a subject and scopes.
 
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
+    Keys are kept as keyed hashes only, and compared in constant time: where one is looked for depends on a secret that
+    no client knows.
+    """
+
+    def __init__(self, *keys: str | NamedKey) -> None:
+        self._secret = secrets.token_bytes(32)
+        self._none = secrets.token_bytes(32)
+        self._known: dict[bytes, Principal] = {}
+        for key in keys:
+            entry = key if isinstance(key, NamedKey) else NamedKey(key)
+            plain = hashlib.sha256(entry.key.encode()).digest()
+            digest = self._keyed(bytes.fromhex(entry.key_sha256) if entry.key_sha256 else plain)
+            self._known[digest] = Principal(entry.subject or None, frozenset(entry.scopes))
+
+    def _keyed(self, digest: bytes) -> bytes:
+        return hashlib.blake2b(digest, key=self._secret, digest_size=32).digest()
 
     def authenticate(self, request: Request, scheme: Scheme, scopes: Sequence[str]) -> Verdict:
-        """Principal when the request carries the key where the scheme says."""
+        """Principal when the request carries one of the keys where the scheme says."""
         given = credential(request, scheme)
         if given is None:
             return Denial("missing", challenge_for(scheme))
         # Header fields are octets, of which text was made as Latin-1; in a query it was UTF-8.
         octets = given.encode("utf-8" if scheme.location == "query" else "latin-1")
-        if not hmac.compare_digest(octets, self._key):
+        digest = self._keyed(hashlib.sha256(octets).digest())
+        found = self._known.get(digest)
+        if not hmac.compare_digest(digest, digest if found else self._none) or found is None:
             return Denial("invalid", challenge_for(scheme))
-        return Principal(subject=scheme.name)
+        if not found.scopes.issuperset(scopes):
+            return Denial("scope", challenge_for(scheme))
+        return found if found.subject else Principal(scheme.name, found.scopes)
 
 
 class PresenceProvider:
@@ -170,18 +198,23 @@ def compile_check(alternatives: Sequence[Sequence[Bound]]) -> tuple[Check, Mode]
     """One callable for a list of alternatives (OR) of requirements (AND), and how it gives its result.
 
     It takes a request, sets `request.auth` and returns None, or returns the Response that refuses: 401 with a challenge
-    for each alternative that failed, 403 when a valid credential lacked scopes.  An empty alternative accepts requests
+    for each alternative that failed, 403 when a valid credential lacked scopes.  With Mode.TASK it returns a coroutine
+    for one of these when a provider has to wait, and only then.  An empty alternative accepts requests
     without credentials, wherever it stands in the list; one with a bad credential is refused all the same.  A provider
     is asked once for each scheme and set of scopes, and no more once an alternative is satisfied.
     """
     ordered = tuple(sorted((tuple(each) for each in alternatives), key=lambda alternative: not alternative))
     bound = [requirement for alternative in ordered for requirement in alternative]
-    if any(mode_of(requirement.provider.authenticate) is Mode.TASK for requirement in bound):
-        return _async_check(ordered), Mode.TASK
-    return _sync_check(ordered), Mode.SYNC
+    mode = Mode.TASK if any(_may_wait(requirement.provider) for requirement in bound) else Mode.SYNC
+    return _check(ordered, mode), mode
 
 
-def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...]) -> _Steps:
+def _may_wait(provider: SecurityProvider) -> bool:
+    return mode_of(provider.authenticate) is Mode.TASK or getattr(provider, "waits", False) is True
+
+
+def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...], first: Any) -> _Steps:
+    """The walk over the alternatives; `first` is what the provider of the first requirement has said."""
     known: dict[tuple[str, tuple[str, ...]], Verdict] = {}
     denials: list[Denial] = []
     for alternative in alternatives:
@@ -190,7 +223,7 @@ def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...]) -> _St
         for bound in alternative:
             key = bound.scheme.name, bound.scopes
             if key not in known:
-                known[key] = yield from _ask(request, bound)
+                known[key] = yield from _verdict(bound, _asked(request, bound) if known else first)
             verdict = known[key]
             if isinstance(verdict, Principal):
                 granted[bound.scheme.name] = verdict
@@ -208,69 +241,98 @@ def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...]) -> _St
     return _refusal(denials)
 
 
-def _ask(request: Request, bound: Bound) -> Generator[Any, Any, Verdict]:
-    """What a provider says; a failure of any kind is the credential's."""
+def _asked(request: Request, bound: Bound) -> Any:
+    """What a provider says, which may have to be awaited; a failure of any kind is the credential's."""
     try:
-        verdict = bound.provider.authenticate(request, bound.scheme, bound.scopes)
-        if not isinstance(verdict, (Principal, Denial)) and isinstance(verdict, Awaitable):
-            verdict = yield verdict
-            if isinstance(verdict, Exception):
-                raise verdict
-        if isinstance(verdict, (Principal, Denial)):
-            return verdict
-        raise TypeError(f"authenticate returned {type(verdict).__name__}, which is neither Principal nor Denial")
+        return bound.provider.authenticate(request, bound.scheme, bound.scopes)
     except Exception:
-        logger.exception("the provider of the security scheme %r failed", bound.scheme.name)
-        return Denial("invalid", challenge_for(bound.scheme))
+        return _failed(bound)
+
+
+def _verdict(bound: Bound, said: Any) -> Generator[Any, Any, Verdict]:
+    try:
+        if not isinstance(said, (Principal, Denial)) and isinstance(said, Awaitable):
+            said = yield said
+            if isinstance(said, Exception):
+                raise said
+        if isinstance(said, (Principal, Denial)):
+            return said
+        raise TypeError(f"authenticate returned {type(said).__name__}, which is neither Principal nor Denial")
+    except Exception:
+        return _failed(bound)
+
+
+def _failed(bound: Bound) -> Denial:
+    logger.exception("the provider of the security scheme %r failed", bound.scheme.name)
+    return Denial("invalid", challenge_for(bound.scheme))
+
+
+# What is said first is what a client can do something about, or what hides whether another alternative was met.
+_REFUSALS: Mapping[str, tuple[str, str]] = {
+    "unavailable": ("service-unavailable", "credentials cannot be verified now"),
+    "malformed": ("bad-request", "the credential is malformed"),
+    "scope": ("forbidden", "the credential does not have the scopes needed"),
+    "invalid": ("unauthorized", "the credential is not valid"),
+    "missing": ("unauthorized", "a credential is needed"),
+}
 
 
 def _refusal(denials: Sequence[Denial]) -> Response:
-    # The scopes are the only thing that another credential of the same kind would mend.
-    lacking = [denial for denial in denials if denial.reason == "scope"]
-    challenges = list(dict.fromkeys(denial.challenge for denial in lacking or denials))
-    headers = {"WWW-Authenticate": challenges, "Cache-Control": "no-store"}
-    if lacking:
-        return problem_response("forbidden", "the credential does not have the scopes needed", headers=headers)
-    missing = all(denial.reason == "missing" for denial in denials)
-    detail = "a credential is needed" if missing else "the credential is not valid"
-    return problem_response("unauthorized", detail, headers=headers)
+    reasons = {denial.reason for denial in denials}
+    reason, (slug, detail) = next(each for each in _REFUSALS.items() if each[0] in reasons)
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    if reason == "unavailable":
+        wait = min(denial.retry_after for denial in denials if denial.reason == reason)
+        headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    else:
+        # Among credentials that are not valid, those that are missing are alternatives too.
+        told = denials if slug == "unauthorized" else [denial for denial in denials if denial.reason == reason]
+        headers["WWW-Authenticate"] = list(dict.fromkeys(denial.challenge for denial in told))
+    return problem_response(slug, detail, headers=headers)
 
 
-def _sync_check(alternatives: tuple[tuple[Bound, ...], ...]) -> Check:
-    def settled(pending: Any) -> Any:
-        try:
-            return run_inline(pending)
-        except Exception as error:
-            return error
+def _check(alternatives: tuple[tuple[Bound, ...], ...], mode: Mode) -> Check:
+    first = alternatives[0][0]
+    name, alone = first.scheme.name, len(alternatives[0]) == 1
 
-    def check(request: Request) -> Response | None:
-        steps = _steps(request, alternatives)
+    def check(request: Request) -> Any:
+        said = _asked(request, first)
+        if alone and type(said) is Principal:  # the usual case, without a generator
+            request.auth = {name: said}
+            return None
+        steps = _steps(request, alternatives, said)
         sent = None
         try:
             while True:
-                sent = settled(steps.send(sent))
+                pending = steps.send(sent)
+                if mode is Mode.TASK:
+                    return _carry_on(steps, pending)
+                sent = _settled(pending)
         except StopIteration as end:
-            refusal: Response | None = end.value
-            return refusal
+            return end.value
 
     return check
 
 
-def _async_check(alternatives: tuple[tuple[Bound, ...], ...]) -> Check:
-    async def settled(pending: Any) -> Any:
-        try:
-            return await pending
-        except Exception as error:
-            return error
+def _settled(pending: Any) -> Any:
+    try:
+        return run_inline(pending)
+    except Exception as error:
+        return error
 
-    async def check(request: Request) -> Response | None:
-        steps = _steps(request, alternatives)
-        sent = None
-        try:
-            while True:
-                sent = await settled(steps.send(sent))
-        except StopIteration as end:
-            refusal: Response | None = end.value
-            return refusal
 
-    return check
+async def _carry_on(steps: _Steps, pending: Any) -> Response | None:
+    """The rest of a check from the first verdict that has to be waited for."""
+    try:
+        while True:
+            pending = steps.send(await _awaited(pending))
+    except StopIteration as end:
+        refusal: Response | None = end.value
+        return refusal
+
+
+async def _awaited(pending: Any) -> Any:
+    try:
+        return await pending
+    except Exception as error:
+        return error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
 
 from brrtrouter.core.connection import Connection, Endpoint
 from brrtrouter.core.peer import Peer
@@ -24,17 +23,16 @@ class Manner(Enum):
 
 
 class WatchedEndpoint(Endpoint):
-    """An endpoint that tells when the connections of a moment have gone, and that knows who its clients are."""
+    """An endpoint that tells when a connection has gone, or all of a moment.
 
-    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop, make_peer: Callable[[Any], Peer]) -> None:
+    on_gone: called when a connection has gone.
+    """
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(service, loop)
-        self._make_peer = make_peer
+        self.on_gone: Callable[[], None] | None = None
         self._leaving: set[Connection] = set()
         self._left: asyncio.Future[None] | None = None
-
-    def peer(self, transport: asyncio.BaseTransport) -> Peer:
-        """The Peer that the requests of a new connection come from."""
-        return self._make_peer(transport)
 
     def left(self) -> asyncio.Future[None]:
         """A future that is done when every connection that is open now has gone."""
@@ -46,9 +44,22 @@ class WatchedEndpoint(Endpoint):
     def forget(self, connection: Connection | None) -> None:
         """A connection is gone."""
         super().forget(connection)
-        self._forget_leaving(connection)
+        if self._left is not None:
+            self._forget_leaving(connection)
+        if self.on_gone is not None:
+            self.on_gone()
 
     def _forget_leaving(self, connection: Connection | None) -> None:
         self._leaving.discard(connection)
         if self._left is not None and not self._leaving and not self._left.done():
             self._left.set_result(None)
+
+
+class TlsEndpoint(WatchedEndpoint):
+    """An endpoint whose clients may show certificates."""
+
+    def peer(self, transport: asyncio.BaseTransport, known: Peer | None = None) -> Peer:
+        """The Peer that the requests of a new connection come from."""
+        peer = super().peer(transport, known)
+        peer.certificate = transport.get_extra_info("peercert") or None
+        return peer

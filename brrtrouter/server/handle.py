@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from brrtrouter.config import Server as Settings
-from brrtrouter.core.peer import Peer, Proxies
-from brrtrouter.core.protocol import HttpProtocol
+from brrtrouter.core.peer import Proxies
 from brrtrouter.core.service import Service
+from brrtrouter.errors import ConfigError
 from brrtrouter.server import tls
-from brrtrouter.server.acceptor import Acceptor
-from brrtrouter.server.drain import Manner, WatchedEndpoint
+from brrtrouter.server.acceptor import Acceptor, Entry
+from brrtrouter.server.drain import Manner, TlsEndpoint, WatchedEndpoint
 from brrtrouter.server.roles import Alone, Role
-from brrtrouter.server.sockets import HANDSHAKE_SECONDS, Listener, ServerError, listen
+from brrtrouter.server.sockets import HANDSHAKE_SECONDS, Listener, ServerError, connections_allowed, listen
 
 if TYPE_CHECKING:
     from brrtrouter.app import App
@@ -50,7 +50,7 @@ class Server:
         self._app = app
         self._settings = settings or app.config.server
         self._drain_seconds = app.config.limits.drain
-        self._proxies = Proxies(self._settings.trusted_proxies, self._settings.forwarded)
+        self._proxies = _proxies(self._settings)
         # Compiling first: what is wrong with the application is said before a port is taken.
         self._service: Service = app.service
         self._tls = tls.configured(self._settings)
@@ -172,15 +172,6 @@ class Server:
         if self._endpoint is not None:
             self._endpoint.service = service
 
-    def _peer(self, transport: asyncio.BaseTransport) -> Peer:
-        address = transport.get_extra_info("peername")
-        return Peer(
-            address[:2] if isinstance(address, tuple) else None,
-            "http" if self._tls is None else "https",
-            transport.get_extra_info("peercert") or None,
-            self._proxies,
-        )
-
     def _run_loop(self, ready: Callable[[Server], None] | None = None) -> None:
         try:
             with _new_runner() as runner:
@@ -199,21 +190,16 @@ class Server:
             self._done.set()
 
     async def _serve(self, ready: Callable[[Server], None] | None) -> None:
+        await self._app.startup()
         loop = asyncio.get_running_loop()
-        endpoint = WatchedEndpoint(self._service, loop, self._peer)
+        endpoint = (TlsEndpoint if self.has_tls else WatchedEndpoint)(self._service, loop)
         stopping = asyncio.Event()
         with self._lock:
             self._loop, self._endpoint, self._stopping = loop, endpoint, stopping
             self._cut = loop.create_future()
             if self._manner is not None:
                 stopping.set()
-        acceptor = Acceptor(
-            self._listener.sock,
-            lambda: HttpProtocol(endpoint),
-            tls=lambda: None if self._tls is None else self._tls.context,
-            handshake=self._settings.tls_handshake,
-            shared=self._role.shared,
-        )
+        acceptor = self._make_acceptor(endpoint)
         await self._role.prepare(self)
         acceptor.start()
         if self._tls is not None and self._settings.tls_check:
@@ -226,9 +212,21 @@ class Server:
         self._role.ending(self)
         self._app.readiness.lose(self)
         await self._end(endpoint, acceptor)
-        await self._app.outgoing.aclose()
+        await self._app.shutdown()
         with self._lock:
             self._loop = None  # it is about to be closed
+
+    def _make_acceptor(self, endpoint: WatchedEndpoint) -> Acceptor:
+        settings = self._settings
+        proxy_seconds = settings.proxy_timeout if settings.proxy_protocol else None
+        endpoint.max_connections = connections_allowed(self._app.config.limits.connections)
+        return Acceptor(
+            self._listener.sock,
+            endpoint,
+            Entry(self._proxies, self._tls, settings.tls_handshake, proxy_seconds),
+            most=endpoint.max_connections,
+            shared=self._role.shared,
+        )
 
     def _watch_certificates(self, loop: asyncio.AbstractEventLoop) -> None:
         def look() -> None:
@@ -271,6 +269,15 @@ class Server:
         if not drained.done():
             logger.warning("%d connections were not done after %g s", len(endpoint.connections), self._drain_seconds)
             endpoint.abort()
+
+
+def _proxies(settings: Settings) -> Proxies | None:
+    """Those whose word about their clients is taken, None when nobody's is.  Raises ConfigError."""
+    if settings.trusted_proxies:
+        return Proxies(settings.trusted_proxies, settings.forwarded)
+    if settings.proxy_protocol:
+        raise ConfigError("server.proxy_protocol is on, but server.trusted_proxies names nobody")
+    return None
 
 
 def _new_runner() -> Any:

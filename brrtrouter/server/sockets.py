@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
+import resource
 import socket
 import stat
 import struct
@@ -22,6 +22,20 @@ _SYN_FILTER = b"".join(
     struct.pack("=HBBI", *line) for line in ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 2**31))
 )
 _SO_ATTACH_FILTER = 26
+
+
+MAX_CONNECTIONS = 10_000  # of one process, unless it is told otherwise
+SPARE_DESCRIPTORS = 64  # for files, logs, and connections that we open
+
+
+def connections_allowed(wanted: int) -> int:
+    """How many connections a process may have: as many as are wanted, for 0 what its limit of descriptors allows."""
+    if wanted:
+        return wanted
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(max(soft - SPARE_DESCRIPTORS, soft // 4, 1), MAX_CONNECTIONS)
 
 
 class ServerError(BrrtError):
@@ -60,6 +74,8 @@ class Listener:
         if self.path is not None:
             self.remove()
         elif sys.platform == "linux":
+            import ctypes  # seldom needed, and large
+
             code = ctypes.create_string_buffer(_SYN_FILTER, len(_SYN_FILTER))
             program = struct.pack("HP", len(_SYN_FILTER) // 8, ctypes.addressof(code))
             # Where filters are not permitted the window of some microseconds stays.
@@ -89,7 +105,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         )  # the system would take it modulo 65536
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            _name(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, UnicodeError, OverflowError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
@@ -108,6 +124,11 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         reason = "the port is in use" if in_use else getattr(error, "strerror", None) or str(error)
         raise ServerError(f"cannot listen on {host}:{port}: {reason}") from None
     return sock
+
+
+def _name(host: str) -> str | bytes:
+    """A host as getaddrinfo takes it.  Of a text it asks for the codec of international names, which is large."""
+    return host.encode() if host.isascii() else host
 
 
 def listen_unix(path: str, backlog: int, mode: int = UNIX_MODE) -> Listener:

@@ -25,6 +25,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from brrtrouter.config import Config
+from brrtrouter.observe.board import Board
 from brrtrouter.server.sockets import Listener, ServerError, listen
 from brrtrouter.server.systemd import Notifier
 from brrtrouter.server.worker import RECEIVE, work
@@ -37,6 +38,8 @@ logger = logging.getLogger("brrtrouter.server")
 MAX_WORKERS = 1024
 MARGIN_SECONDS = 5.0  # beyond the limit `drain`, before a worker that does not end is killed
 ABORT_SECONDS = 2.0  # the same after the second signal
+SIGNS = 3  # of life that a worker gives before it is too late
+OVERSLEPT_SECONDS = 1.0  # a supervisor that is so much too late was stopped itself, and its workers perhaps too
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -61,6 +64,15 @@ class _State(Enum):
     READY = auto()  # waits until all of its generation are
     SERVING = auto()
     ENDING = auto()
+
+
+# What a worker is killed for at its deadline.
+_OVERDUE = {
+    _State.LOADING: "not ready after {limits.start_timeout:g} s",
+    _State.READY: "no sign of life for {limits.worker_timeout:g} s",
+    _State.SERVING: "no sign of life for {limits.worker_timeout:g} s",
+    _State.ENDING: "did not end in time",
+}
 
 
 @dataclass(eq=False)
@@ -131,6 +143,7 @@ class Supervisor:
         self._failure: ServerError | None = None
         self._systemd = Notifier()
         self._next_sign = 0.0
+        self._looked = 0.0  # when it was last seen to what is overdue
 
     def run(self, ready: Callable[[], None] | None = None) -> None:
         """Serve in this process and its workers; `ready` is called once all answer.
@@ -142,6 +155,7 @@ class Supervisor:
             names = ", ".join(each.name for each in threading.enumerate() if each is not threading.main_thread())
             logger.warning("workers are forked while other threads run, whose locks they may inherit: %s", names)
         with selectors.DefaultSelector() as self._selector, self._taking_signals():
+            self._board = Board()
             try:
                 gc.collect()
                 gc.freeze()  # so that collections in workers do not copy what they share
@@ -156,6 +170,7 @@ class Supervisor:
                     self._remove(worker)
                 self._listener.remove()
                 self._listener.close()
+                self._board.remove()
         if self._failure is not None:
             raise self._failure
 
@@ -182,7 +197,8 @@ class Supervisor:
 
     def _turn(self) -> None:
         """Wait for something and see to it."""
-        for key, _ in self._selector.select(self._patience()):
+        patience = self._patience()
+        for key, _ in self._selector.select(patience):
             if key.data is not None:
                 self._hear(key.data)
                 continue
@@ -190,6 +206,10 @@ class Supervisor:
                 self._on_signal(number)
         self._reap()
         now = time.monotonic()
+        if patience is not None and now - self._looked > patience + OVERSLEPT_SECONDS:
+            for worker in self._workers.values():
+                self._is_alive(worker)
+        self._looked = now
         self._end_overdue(now)
         for slot in self._slots:
             if slot.restart_at is not None and slot.restart_at <= now:
@@ -211,7 +231,7 @@ class Supervisor:
             if worker.deadline is None or worker.deadline > now:
                 continue
             loading = worker.state is _State.LOADING
-            why = f"not ready after {self._limits.start_timeout:g} s" if loading else "did not end in time"
+            why = _OVERDUE[worker.state].format(limits=self._limits)
             logger.error("%s is killed: %s", worker, why)
             worker.failure = worker.failure or why
             slot = self._slots[worker.number - 1]
@@ -224,7 +244,6 @@ class Supervisor:
     def _spawn(self, number: int) -> _Worker:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        first = not self._answered and number == 1
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()  # or the worker would print it once more
@@ -233,7 +252,7 @@ class Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(ours, theirs, first)
+                self._become_worker(ours, theirs, number)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
@@ -243,7 +262,7 @@ class Supervisor:
         self._selector.register(ours, selectors.EVENT_READ, worker)
         return worker
 
-    def _become_worker(self, ours: socket.socket, control: socket.socket, first: bool) -> None:
+    def _become_worker(self, ours: socket.socket, control: socket.socket, slot: int) -> None:
         """The life of the child; it never returns to where it was forked."""
         code = 1
         try:
@@ -260,7 +279,7 @@ class Supervisor:
                 each.close()
             self._selector.close()
             listener = Listener(self._listener.sock, owned=False, path=self._listener.path)
-            code = work(lambda: self._load(first), listener, control)
+            code = work(lambda: self._loaded(slot), listener, control, self._limits.worker_timeout / SIGNS)
         except BaseException:
             logger.exception("worker %d failed", os.getpid())
         finally:
@@ -270,12 +289,23 @@ class Supervisor:
                 sys.stderr.flush()
             os._exit(code)
 
+    def _loaded(self, number: int) -> App:
+        """The application, which counts where every worker sees it."""
+        app = self._load(not self._answered and number == 1)
+        _ = app.service  # which decides whether it counts
+        if app.metrics is not None:
+            if self._board.folder is None:
+                raise ServerError("metrics.enabled: there is no folder for the counts of workers; TMPDIR can name one")
+            app.metrics.share(self._board.folder, number)
+        return app
+
     def _reap(self) -> None:
         for worker in list(self._workers.values()):
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
                 self._hear(worker)  # its last words
                 self._remove(worker)
+                self._board.fold(pid)
                 self._on_end(worker, _how(status), status == 0)
 
     def _remove(self, worker: _Worker) -> None:
@@ -324,6 +354,8 @@ class Supervisor:
             word, _, text = line.decode().partition(" ")
             if word == "ready":
                 self._on_ready(worker)
+            elif word == "alive":
+                self._is_alive(worker)
             elif word == "failed":
                 worker.failure = json.loads(text)
             elif word == "safe":
@@ -335,10 +367,16 @@ class Supervisor:
             return
         worker.state = _State.READY
         worker.deadline = None
+        self._is_alive(worker)
         if worker not in self._incoming:
             self._let_go(worker)
         elif all(each.state is _State.READY for each in self._incoming):
             self._hand_over()
+
+    def _is_alive(self, worker: _Worker) -> None:
+        """Until it has got ready, and from when it is to end, a worker has another limit."""
+        if self._limits.worker_timeout and worker.state in (_State.READY, _State.SERVING):
+            worker.deadline = time.monotonic() + self._limits.worker_timeout
 
     def _let_go(self, worker: _Worker) -> None:
         worker.state = _State.SERVING

@@ -1,8 +1,9 @@
 """One worker: a process that loads the application, says that it is ready, and serves until its supervisor ends it.
 
 Supervisor and worker speak in lines over a pair of sockets.  Up: `ready`, `failed` with the reason as JSON, `safe` (all
-who were connected have been answered).  Down: `go` (take connections), `stop`, `quick` and `handover` (drain, see
-`Manner`), `close` (the listening socket may be closed), `abort`.  The end of the pair is the end of the other side.
+who were connected have been answered), `alive` now and then.  Down: `go` (take connections), `stop`, `quick` and
+`handover` (drain, see `Manner`), `close` (the listening socket may be closed), `abort`.  The end of the pair is the end
+of the other side.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ RECEIVE = 65536
 MANNERS = {"stop": Manner.PATIENT, "quick": Manner.QUICK, "handover": Manner.HANDOVER}
 
 
-def work(load: Callable[[], App], listener: Listener, control: socket.socket) -> int:
-    """Load, serve, end; the exit code of the process."""
+def work(load: Callable[[], App], listener: Listener, control: socket.socket, interval: float) -> int:
+    """Load, serve, end; the exit code of the process.  interval: seconds between two signs of life, 0 for none."""
     control.setblocking(False)
     try:
         app = load()
@@ -45,7 +46,7 @@ def work(load: Callable[[], App], listener: Listener, control: socket.socket) ->
         _say(control, "failed", f"{type(error).__name__}: {error}")
         return 1
     try:
-        server.run(role=Worker(control, app.config.server.drain_idle))
+        server.run(role=Worker(control, app.config.server.drain_idle, interval))
     except Exception:  # which the server has logged
         return 1
     return 0
@@ -62,10 +63,14 @@ class Worker(Role):
 
     shared: ClassVar[bool] = True
 
-    def __init__(self, control: socket.socket, patience: float) -> None:
-        """patience: seconds to wait for the supervisor before the listening socket is closed without its word."""
+    def __init__(self, control: socket.socket, patience: float, interval: float) -> None:
+        """patience: seconds to wait for the supervisor before the listening socket is closed without its word.
+
+        interval: seconds between two signs of life, 0 for none.
+        """
         self._control = control
         self._patience = patience
+        self._interval = interval
         self._received = b""
 
     async def prepare(self, server: Server) -> None:
@@ -76,7 +81,13 @@ class Worker(Role):
         loop.add_signal_handler(signal.SIGTERM, self._on_manner, server, Manner.PATIENT)
         loop.add_reader(self._control.fileno(), self._on_words, server)
         _say(self._control, "ready")
+        if self._interval:
+            loop.call_later(self._interval, self._sign_of_life, loop)
         await self._go
+
+    def _sign_of_life(self, loop: asyncio.AbstractEventLoop) -> None:
+        _say(self._control, "alive")
+        loop.call_later(self._interval, self._sign_of_life, loop)
 
     async def fence(self, server: Server) -> None:
         """Only the supervisor knows when all workers are done with those who were connected."""
