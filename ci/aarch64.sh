@@ -106,7 +106,7 @@ rm -f tests/test_architecture.py tests/test_c.py tests/test_c_library.py tests/t
     tests/test_all_specs.py tests/test_wheels.py tests/test_docs.py tests/test_benchmarks.py
 if [ $# = 0 ]; then
     set -- tests/test_matcher_*.py tests/test_regex.py tests/test_arguments_*.py tests/test_styles.py tests/test_values.py \
-        tests/test_protocol_*.py tests/test_service.py tests/test_app.py tests/test_dispatch.py
+        tests/test_protocol_*.py tests/test_service.py tests/test_app.py tests/test_dispatch*.py
 elif [ "$1" = --all ]; then
     set -- tests
 fi

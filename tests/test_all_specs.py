@@ -338,17 +338,20 @@ def test_every_operation_of_a_document_answers_a_request_from_its_own_descriptio
     assert tally.answered + len(tally.elsewhere) + len(tally.unmakeable) == count
 
 
-# Two Authorization fields at once; bodies that no value satisfies (a string that is an integer too, and the like);
-# forms that have to hold an object inside of an object, which no style can say.
+TWO_TYPES = "a string that has to be an integer too, or an object too"
+NESTED_FORM = "a form that has to hold an object inside of an object, which no style can say"
+# What cannot be asked, and why.
 HARD = {
-    "POST /anything/and: the credentials",
-    "POST /anything/potentially-undefined-formData: the body",
-    "PUT /anything/quirks/polymorphism: the body",
-    "PATCH /anything/quirks/polymorphism: the body",
-    "POST /v1/billing_portal/configurations: the body",
-    "POST /v1/issuing/cardholders: the body",
-    "POST /v1/payment_links: the body",
-    "POST /v1/tax/calculations: the body",
+    "POST /anything/and: the credentials": "two Authorization fields at once",
+    # `oneOf` of ApplicationApprovedEvent and ApplicationDeniedEvent, both of which are `allOf` the same schema alone:
+    # what one accepts the other accepts too, and a discriminator does not change that (OpenAPI 3.1.1 section 4.8.25).
+    "POST /anything/potentially-undefined-formData: the body": "one of two schemas that are equal",
+    "PUT /anything/quirks/polymorphism: the body": TWO_TYPES,
+    "PATCH /anything/quirks/polymorphism: the body": TWO_TYPES,
+    "POST /v1/billing_portal/configurations: the body": NESTED_FORM,
+    "POST /v1/issuing/cardholders: the body": NESTED_FORM,
+    "POST /v1/payment_links: the body": NESTED_FORM,
+    "POST /v1/tax/calculations: the body": NESTED_FORM,
 }
 
 
@@ -359,7 +362,7 @@ def test_nearly_all_requests_could_be_made_and_none_went_elsewhere() -> None:
             total["refused documents"] += 1
             continue
         count, tally = result
-        assert set(tally.unmakeable) <= HARD
+        assert set(tally.unmakeable) <= HARD.keys()
         assert tally.elsewhere == []
         total.update(documents=1, operations=count, answered=tally.answered, hard=len(tally.unmakeable))
     print(dict(total))

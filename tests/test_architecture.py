@@ -13,27 +13,32 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "brrtrouter"
 CSRC = ROOT / "csrc"
 
-# For each part of the package the parts that it may import, beside itself, `errors`, `config` and `jsontext`.
+# For each part of the package the parts that it may import, beside itself and what everyone may.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "jsontext": set(),
+    "credentials": set(),
     "config": set(),
     "core": set(),
     "spec": set(),
     "dispatch": {"core"},
     "policy": {"core", "dispatch"},
+    "observe": {"core"},
     "outgoing": {"spec", "core"},
-    "wiring": {"spec", "core", "policy"},
-    "app": {"spec", "core", "dispatch", "policy", "outgoing", "wiring"},
-    "server": {"app", "core"},
+    "providers": {"spec", "core", "policy", "outgoing"},
+    "asgi": {"core"},
+    "wiring": {"spec", "core", "policy", "providers"},
+    "app": {"spec", "core", "dispatch", "policy", "observe", "outgoing", "asgi", "providers", "wiring"},
+    "server": {"app", "core", "observe"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
 OUTERMOST = {"__init__", "__main__", "cli", "testing"}
-EVERYONE = {"errors", "config", "jsontext"}
+EVERYONE = {"errors", "config", "credentials", "jsontext"}
 NEVER: dict[str, set[str]] = {
-    "errors": {"config"},
+    "errors": {"config", "credentials"},
+    "credentials": {"config"},
     "core": {"yaml", "jsonschema_rs"},
     "policy": {"asyncio", "socket", "socketserver", "selectors", "ssl", "uvloop", "httptools"},
 }

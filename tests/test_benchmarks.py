@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import selectors
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +25,7 @@ from benchmarks.peers.__main__ import answers, prepared, wrong_routes
 from benchmarks.peers.engines import ENGINES, Built, Request, Route, version
 from benchmarks.peers.workloads import fill, make
 from benchmarks.routes import rest
+from benchmarks.servers.load import CONNECTIONS, Generator, LoadError
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = [(name, build) for name, distribution, build in ENGINES if version(distribution) is not None]
@@ -155,3 +160,79 @@ def test_the_suite_of_the_matcher_is_one_of_pytest_benchmark() -> None:
     done = command("pytest", "-q", "-p", "no:cacheprovider", "benchmarks/bench_match.py")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^[1-9]\d* passed", done.stdout, re.MULTILINE)
+
+
+@needs_compiler
+@pytest.mark.skipif(sys.platform != "linux", reason="the processor time of another process is read as Linux has it")
+def test_the_servers_are_asked_and_compared_with_the_floor() -> None:
+    options = ("--rounds", "1", "--requests", "640", "--seconds", "0.2")
+    done = command("benchmarks.servers", *options, "--only", "brrtrouter")
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
+    ours = ["", ", with metrics, request id and CORS", ", without request id", ", pet store"]
+    assert [row[0] for row in rows[2:]] == ["floor: uvloop, canned", *("brrtrouter" + more for more in ours)]
+    assert rows[0][1:3] == ["W1: GET, fixed answer: µs (floor), rate", "W2: GET, three integers: µs (floor), rate"]
+    for row in rows[2:]:
+        *asked, latency, memory = row[1:]
+        assert all(re.fullmatch(r"[\d.]+ \([\d.]+\), \d+k/s", cell) for cell in asked), row
+        assert re.fullmatch(r"[\d,]+, [\d,]+", latency), row
+        assert int(memory) > 0
+    assert [cell.partition("(")[2][:4] for cell in rows[2][1:5]] == ["1.00"] * 4
+    assert "Left out" not in done.stdout
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "an answer is not a 200"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "an answer has no Content-Length"),
+        (b"", "the server has closed a connection"),
+    ],
+    ids=["status", "length", "end"],
+)
+def test_an_answer_that_says_something_else_is_not_counted(answer: bytes, message: str, tmp_path: Path) -> None:
+    generator = Generator(tmp_path, None)
+    with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS) as listener:
+
+        def serve() -> None:
+            with listener.accept()[0] as sock:
+                sock.recv(4096)
+                sock.sendall(answer)
+                sock.shutdown(socket.SHUT_WR)
+                sock.recv(1)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(LoadError, match=message):
+            generator.run(listener.getsockname()[1], b"GET / HTTP/1.1\r\n\r\n", 1.0)
+        thread.join()
+
+
+@needs_compiler
+def test_at_a_fixed_rate_a_latency_counts_from_the_time_the_request_was_due(tmp_path: Path) -> None:
+    answer, rate = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 320
+    stall = CONNECTIONS / rate  # until the first request of the last connection
+    with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS) as listener:
+
+        def serve() -> None:
+            """Answer everything at once, but nothing before each connection has sent a request."""
+            with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+                for sock in [stack.enter_context(listener.accept()[0]) for _ in range(CONNECTIONS)]:
+                    sock.recv(1, socket.MSG_PEEK)
+                    selector.register(sock, selectors.EVENT_READ)
+                while selector.get_map():
+                    for key, _ in selector.select():
+                        assert isinstance(key.fileobj, socket.socket)
+                        data = key.fileobj.recv(4096)
+                        if data:
+                            key.fileobj.sendall(answer)
+                        else:
+                            selector.unregister(key.fileobj)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        load = Generator(tmp_path, None).run(listener.getsockname()[1], b"GET / HTTP/1.1\r\n\r\n", 0.6, rate=rate)
+        thread.join()
+    assert 100 <= load.requests <= rate * 0.6 + CONNECTIONS
+    assert load.p99 > stall * 0.8 * 1e6

@@ -100,6 +100,44 @@ def test_unknown_members_are_text_unless_the_schema_says_more() -> None:
     assert Taker(form({"a": INTEGER}, additionalProperties=False)).faults("a=1&b=2") == [("", "additionalProperties")]
 
 
+def nested_taker(schema: Any) -> Taker:
+    object_of_it = {"type": "object", "properties": {"in": schema, "n": INTEGER}}
+    return Taker(form({"v": object_of_it}, {"v": {"style": "deepObject", "explode": True, "x-nested": True}}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "array", "items": INTEGER}, "v[in]=1&v[in]=2", [1, 2]),
+        ({"type": "array", "items": INTEGER}, "v[in]=1", [1]),
+        ({"anyOf": [{"type": "array", "items": STRING}, {"type": "string", "enum": [""]}]}, "v[in]=", ""),
+        ({"anyOf": [{"type": "array", "items": STRING}, {"type": "string", "enum": [""]}]}, "v[in]=a", ["a"]),
+        ({"anyOf": [{"type": "array", "items": INTEGER}, {"type": "string", "enum": ["all"]}]}, "v[in]=all", "all"),
+        ({"anyOf": [{"type": "array", "items": INTEGER}, {"type": "string", "enum": ["all"]}]}, "v[in]=7", [7]),
+    ],
+)
+def test_a_nested_member_may_be_a_list_or_a_text(schema: Any, text: str, value: Any) -> None:
+    assert nested_taker(schema).take(text) == {"v": {"in": value}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "keyword"),
+    [
+        (INTEGER, "v[in]=1&v[in]=2", ("/v/in", "duplicate")),
+        ({"type": "array", "items": INTEGER}, "v[in]=1&v[in]=x", ("/v/in/1", "type")),
+    ],
+)
+def test_one_wrong_nested_member_is_one_fault(schema: Any, text: str, keyword: tuple[str, str]) -> None:
+    taker = nested_taker(schema)
+    assert taker.faults(f"{text}&v[n]=3") == [keyword]
+
+
+def test_a_member_that_cannot_be_decoded_leaves_no_other_members_behind() -> None:
+    encoding = {"v": {"style": "deepObject", "explode": True}}
+    members = {"v": {"type": "object", "properties": {"a": INTEGER}}}
+    assert Taker(form(members, encoding, additionalProperties=False)).faults("v[a]=x&v[b]=y") == [("/v/a", "type")]
+
+
 def test_a_scalar_that_comes_twice_is_a_fault() -> None:
     assert Taker(form({"a": INTEGER})).faults("a=1&a=2") == [("/a", "duplicate")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies_support import Taker, takers_are_closed  # noqa: F401  a fixture
+from bodies_support import FORM, FORM_DATA, XML, Taker, part, parts, takers_are_closed  # noqa: F401  a fixture
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,3 +133,25 @@ def test_a_limit_for_one_operation() -> None:
     for wrong in (-1, "5", True, 1.5):
         with pytest.raises(SpecError, match="x-brrtrouter-max-body has to be a number of bytes"):
             Taker({"text/plain": {}}, extensions={"x-brrtrouter-max-body": wrong})
+
+
+INTEGERS = {"type": "array", "items": {"type": "integer"}}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "media", "body"),
+    [
+        (FORM, {"schema": {"type": "object", "properties": {"a": INTEGERS}}}, "&".join(["a=x"] * 200)),
+        (FORM_DATA, {"schema": {"type": "object", "properties": {"a": INTEGERS}}}, parts(*[part("a", b"x")] * 200)),
+        (XML, {"schema": {**INTEGERS, "xml": {"name": "a"}}}, f"<a>{'<item>x</item>' * 200}</a>"),
+        ("application/jsonl", {"itemSchema": {"type": "integer"}}, '"x"\n' * 200),
+        ("application/json", {"schema": INTEGERS}, f"[{','.join(['true'] * 200)}]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+def test_the_limit_of_errors_is_one_for_all_kinds_of_bodies(media_type: str, media: Any, body: Any) -> None:
+    answer = Taker({media_type: media}, errors=150).post(body).json()
+    assert len(answer["errors"]) == 150
+    assert answer["detail"] == "more than 150 values are not valid; the first 150 are listed"
+    answer = Taker({media_type: media}, errors=200).post(body).json()
+    assert (len(answer["errors"]), answer["detail"]) == (200, "200 values are not valid")

@@ -360,7 +360,7 @@ REFUSED = {
         "serve bearer.yaml --handlers all_handlers.py --test-api-key k",
         [
             "security scheme 'Token' (http) of bearer.yaml has no provider: ",
-            ": pass one as App(security={'Token': provider})",
+            ": set security.jwks.Token.jwks_url in the configuration, or pass one as App(security={'Token': provider})",
         ],
     ),
     "no such address": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,11 +15,8 @@ from brrtrouter.config import (
     Config,
     Endpoints,
     Limits,
-    Outgoing,
-    Routing,
+    Receiver,
     Security,
-    Server,
-    Validation,
     api_key_variable,
     load_config,
 )
@@ -45,14 +43,29 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "pipeline": (1, "x", (0, 10_001)),
     "chunk_extensions": (0, "x", (-1, 2**31)),
     "trailers": (0, "x", (-1, 2**31)),
+    "ranges": (0, "x", (-1, 1001)),
     "handler_threads": (1, "x", (0, 10_001)),
     "handler_queue": (0, "x", (-1, 2**31)),
     "drain": (0.5, "x", (-0.1, 86_401, float("nan"), float("inf"))),
+    "connections": (0, "x", (-1, 1_000_001)),
     "backlog": (1, "x", (0, 65_536)),
     "errors": (1, "x", (0, 10_001)),
+    "head_time": (0.0, "x", (-1, 86_401, float("nan"))),
+    "body_wait": (0.5, "x", (-1, 86_401)),
+    "body_rate": (0, 1.5, (-1, 2**31)),
+    "body_rate_time": (0.1, "x", (0, 3601)),
+    "handler_time": (0.0, "x", (-1, 86_401)),
+    "write_wait": (0.0, "x", (-1, 86_401)),
+    "keep_alive": (0.0, "x", (-1, 86_401)),
+    "crowded": (0, 1.5, (-1, 101)),
+    "crowded_keep_alive": (0.0, "x", (-1, 86_401)),
+    "connection_age": (0.0, "x", (-1, 31_536_001)),
+    "linger": (0.01, "x", (0, 3601)),
+    "linger_size": (0, "x", (-1, 2**31)),
+    "pattern_work": (1_000_000, "x", (99_999,)),
 }
 BAD_PATHS = ("health", "/{x}", "/a b", "/a?b", "/a#b", "/ü", "/%41")
-ENDPOINTS = ("health", "ready", "openapi_json", "openapi_yaml", "docs")
+ENDPOINTS = ("health", "ready", "openapi_json", "openapi_yaml", "docs", "metrics")
 PATHS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = dict.fromkeys(ENDPOINTS, ("/a-b/c.json", 5, BAD_PATHS))
 ROUTING: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "trailing_slash": ("ignore", True, ("redirect", "")),
@@ -98,6 +111,54 @@ SERVER: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "tls_check": (0.0, "x", (-1, 86_401)),
     "trusted_proxies": (("10.0.0.0/8", "unix"), "10.0.0.0/8", ([5],)),
     "forwarded": ("forwarded", 5, ("via",)),
+    "proxy_protocol": (True, "x", ()),
+    "proxy_timeout": (0.5, "x", (0, 3601)),
+    "worker_timeout": (0.0, "x", (-1, 86_401)),
+}
+COMPRESSION: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "encodings": (("br", "gzip"), "gzip", (["deflate"], [5])),
+    "requests": (("zstd",), "zstd", (["identity"],)),
+    "minimum": (1, "x", (0, 2**63)),
+    "media_types": (("text/html", "image/*", "+json"), "text/html", (["json"], ["/x"], ["a/b; c=d"])),
+    "gzip_level": (1, "x", (0, 10)),
+    "brotli_quality": (0, "x", (-1, 12)),
+    "zstd_level": (1, "x", (0, 20)),
+    "thread_size": (0, "x", (-1, 2**63)),
+    "threads": (1, "x", (0, 1001)),
+    "queue": (0, "x", (-1, 1_000_001)),
+}
+ETAG: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "generate": ("weak", 5, ("always", "")),
+    "conditional": (False, "no", ()),
+    "size": (0, "x", (-1, 2**63)),
+}
+REQUEST_ID: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "header": ("Trace-Id", 5, ("a b", "", "a:")),
+    "accept": (False, "no", ()),
+    "length": (1, "x", (0, 1025)),
+    "echo": (False, 0, ()),
+}
+STATIC: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "folders": (MappingProxyType({"/s": "public"}), "public", ({"/s": 5}, {5: "public"})),
+    "index": ("", 5, ()),
+    "cache_control": ("no-cache", 5, ()),
+    "hidden": (True, "x", ()),
+    "follow_symlinks": (True, "x", ()),
+    "precompressed": (True, "x", ()),
+}
+# What wrong values of types that YAML has no word for are said not to be.
+KINDS = {"tuple": "a list of texts", "mappingproxy": "a mapping from texts to texts"}
+METRICS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "enabled": (True, "x", ()),
+    "buckets": ((0.5, 2.0), ["x"], ([], [0], [-1.0], [2, 1], [1, 1], [float("nan")], [1e9], list(range(1, 66)))),
+}
+CORS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "origins": (("https://a.example",), "*", ([5],)),
+    "allowed_headers": (("X-A",), "X-A", ([5],)),
+    "allowed_methods": (("GET",), "GET", ([5],)),
+    "allow_credentials": (True, "x", ()),
+    "expose_headers": (("X-A",), "X-A", ([5],)),
+    "max_age": (0, "x", (-1, 86_401)),
 }
 SECTIONS = {
     "limits": LIMITS,
@@ -106,6 +167,12 @@ SECTIONS = {
     "validation": VALIDATION,
     "outgoing": OUTGOING,
     "server": SERVER,
+    "compression": COMPRESSION,
+    "etag": ETAG,
+    "request_id": REQUEST_ID,
+    "static": STATIC,
+    "metrics": METRICS,
+    "cors": CORS,
 }
 KEYS = [(section, key, *row) for section, table in SECTIONS.items() for key, row in table.items()]
 
@@ -121,9 +188,10 @@ def refusal(source: Any = None, **environ: str) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("kind", [Limits, Endpoints, Routing, Validation, Outgoing, Server])
-def test_the_tables_of_these_tests_have_every_key(kind: type[Any]) -> None:
-    assert list(SECTIONS[kind.__name__.lower()]) == [field.name for field in dataclasses.fields(kind)]
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_tables_of_these_tests_have_every_key(section: str) -> None:
+    kind = type(getattr(Config(), section))
+    assert list(SECTIONS[section]) == [field.name for field in dataclasses.fields(kind)]
 
 
 @pytest.mark.parametrize(("section", "key", "value", "wrong", "outside"), KEYS)
@@ -131,7 +199,9 @@ def test_a_key_is_set_by_mapping_file_environment_and_config_alike(
     section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...], tmp_path: Path
 ) -> None:
     file = tmp_path / "config.yaml"
-    text = str(value).lower() if isinstance(value, bool) else str(list(value) if isinstance(value, tuple) else value)
+    as_written: dict[type, Any] = {tuple: list, MappingProxyType: dict}
+    plainly = as_written.get(type(value), lambda same: same)
+    text = str(value).lower() if isinstance(value, bool) else str(plainly(value)) or '""'
     file.write_text(f"{section}:\n  {key}: {text}\n")
     variable = f"BRRTR_{section}__{key}".upper()
     kind = type(getattr(Config(), section))
@@ -154,7 +224,7 @@ def test_a_value_of_another_type_or_out_of_range_is_refused_by_name(
     section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...]
 ) -> None:
     wanted = "str" if section == "endpoints" else type(getattr(getattr(Config(), section), key)).__name__
-    reason = "a list of texts" if wanted == "tuple" else f"of type {wanted}"
+    reason = "a list of numbers" if key == "buckets" else KINDS.get(wanted, f"of type {wanted}")
     assert refusal({section: {key: wrong}}) == f"the configuration: {section}.{key} is not {reason}"
     kind = type(getattr(Config(), section))
     for bad in (wrong, *outside):
@@ -184,18 +254,41 @@ def test_a_key_without_a_value_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"limit": {}}, "unknown key limit; known are endpoints, limits, loading, outgoing, routing, "),
+        ({"limit": {}}, "unknown key limit; known are compression, "),
         ({"limits": {"bodies": 1}}, "unknown key limits.bodies; known are"),
         ({"security": {"keys": {}}}, "unknown key security.keys; known are api_keys"),
         ({1: 2}, "unknown key 1"),
         ({"limits": 5}, "limits is not a mapping"),
         ({"limits": []}, "limits is not a mapping"),
         ({"security": {"api_keys": [SECRET]}}, "security.api_keys is not a mapping"),
-        ({"security": {"api_keys": {"a": SECRET}}}, "security.api_keys.a is not a mapping with the one member 'key'"),
-        ({"security": {"api_keys": {"a": {"key": SECRET, "x": 1}}}}, "security.api_keys.a is not a mapping with"),
-        ({"security": {"api_keys": {"a": {"key": 5}}}}, "security.api_keys.a.key is not a text"),
-        ({"security": {"api_keys": {"a": {"key": ""}}}}, "security.api_keys.a.key is not a text"),
-        ({"security": {"api_keys": {"a": {}}}}, "security.api_keys.a.key is not a text"),
+        ({"security": {"api_keys": {"a": SECRET}}}, "security.api_keys.a is not a mapping"),
+        (
+            {"security": {"api_keys": {"a": {"key": SECRET, "x": 1}}}},
+            "unknown key security.api_keys.a.x; known are key, ",
+        ),
+        ({"security": {"api_keys": {"a": {"key": 5}}}}, "security.api_keys.a.key is not of type str"),
+        ({"security": {"api_keys": {"a": {"key": ""}}}}, "security.api_keys.a needs either 'key' or 'key_sha256'"),
+        ({"security": {"api_keys": {"a": {}}}}, "security.api_keys.a needs either 'key' or 'key_sha256'"),
+        ({"security": {"api_keys": {"a": {"key": "a", "key_sha256": "b"}}}}, "security.api_keys.a needs either"),
+        ({"security": {"api_keys": {"a": {"key_sha256": "b"}}}}, "security.api_keys.a.key_sha256 is not a SHA-256"),
+        ({"security": {"api_keys": {"a": {"keys": {}}}}}, "security.api_keys.a.keys is not a list"),
+        ({"security": {"api_keys": {"a": {"keys": [{}]}}}}, "security.api_keys.a.keys.0 needs either"),
+        ({"security": {"api_keys": {"a": {"key": "b", "keys": [{"key": "c"}]}}}}, "security.api_keys.a has 'keys' and"),
+        ({"security": {"basic": {"a": {}}}}, "security.basic.a has no users"),
+        ({"security": {"basic": {"a": {"users": {"ada": 5}}}}}, "security.basic.a.users is not a mapping from texts"),
+        ({"security": {"basic": {"a": {"users": {"b": "c"}, "threads": 0}}}}, "security.basic.a.threads and .waiting"),
+        ({"security": {"jwks": {"a": {}}}}, "security.jwks.a needs one of 'jwks_url', 'discovery_url' and"),
+        ({"security": {"jwks": {"a": {"jwks_url": "x", "keys_file": "y"}}}}, "security.jwks.a needs one of"),
+        ({"security": {"jwks": {"a": {"discovery_url": "x"}}}}, "security.jwks.a.discovery_url needs 'iss' too"),
+        ({"security": {"jwks": {"a": {"aud": 5}}}}, "security.jwks.a.aud is not a list of texts"),
+        ({"security": {"jwks": {"a": {"leeway_secs": -1}}}}, "security.jwks.a.leeway_secs is not between 0 and"),
+        ({"webhooks": ["a"]}, "webhooks is not a mapping"),
+        ({"webhooks": {"a": 5}}, "webhooks.a is neither a path nor a mapping with 'path' and perhaps 'secret'"),
+        ({"webhooks": {"a": {"secret": SECRET}}}, "webhooks.a is neither a path nor a mapping"),
+        ({"webhooks": {"a": {"path": "/a", "secrets": SECRET}}}, "webhooks.a is neither a path nor a mapping"),
+        ({"webhooks": {"a": {"path": "/a", "secret": None}}}, "webhooks.a.secret is not a list of texts"),
+        ({"webhooks": {"a": {"path": "/a", "secret": []}}}, "webhooks.a.secret is empty"),
+        ({"webhooks": {"a": {"path": "/a", "secret": [SECRET, ""]}}}, "webhooks.a.secret is empty"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(source: Any, words: str) -> None:
@@ -236,6 +329,15 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("# nothing\n")
     assert plain(file) == Config()
+
+
+def test_webhooks_are_paths_or_paths_with_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"webhooks: {{a: /a, b: {{path: /b, secret: {SECRET}}}, c: {{path: /c, secret: [new, old]}}}}\n")
+    config = plain(file)
+    assert config.webhooks == {"a": Receiver("/a"), "b": Receiver("/b", SECRET), "c": Receiver("/c", ("new", "old"))}
+    assert plain(config) == config
+    assert SECRET not in repr(config)
 
 
 # -- the environment
@@ -284,6 +386,7 @@ def test_variables_of_others_are_ignored() -> None:
         ("BRRTR_LIMITS__BODIES", "1", "unknown key limits.bodies"),
         ("BRRTR_LIMIT__BODY", "1", "there is no section 'limit' to set in the environment"),
         ("BRRTR_SECURITY__API_KEYS", "{}", "there is no section 'security' to set in the environment"),
+        ("BRRTR_WEBHOOKS__A", "/a", "there is no section 'webhooks' to set in the environment"),
         ("BRRTR_API_KEYS__X", SECRET, "there is no section 'api_keys' to set in the environment"),
         ("BRRTR_LIMITS__BODY", "many", "limits.body is not of type int"),
         ("BRRTR_LIMITS__BODY", "-1", "limits.body is not between 0 and"),
@@ -306,7 +409,7 @@ def test_nothing_of_the_settings_can_be_changed() -> None:
         for field in dataclasses.fields(holder):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(holder, field.name, None)
-    for keys in (config.security.api_keys, Config().security.api_keys):
+    for keys in (config.security.api_keys, Config().security.api_keys, config.webhooks):
         with pytest.raises(TypeError):
             keys["b"] = ApiKey("x")  # type: ignore[index]
 
@@ -324,3 +427,25 @@ def test_a_secret_is_never_shown() -> None:
     assert SECRET not in repr(config) + str(config) + repr(config.security.api_keys)
     assert config.api_key("a") == SECRET
     assert SECRET not in repr(plain({"outgoing": {"secret": SECRET}}))
+
+
+def test_settings_of_security_schemes_survive_a_round_trip_and_a_variable() -> None:
+    keys = [{"key": "a", "subject": "ada", "scopes": ["x"]}, {"key_sha256": "0" * 64}]
+    entries = {
+        "api_keys": {"many": {"keys": keys}},
+        "basic": {"b": {"users": {"ada": "hash"}, "threads": 3}},
+        "jwks": {
+            "j": {"jwks_url": "https://x/", "aud": "one", "allow_http": True},
+            "k": {"keys_file": "f", "aud": ["a", "b"]},
+        },
+    }
+    config = plain({"security": entries}, BRRTR_API_KEY__OTHER="o")
+    assert load_config(config) == config
+    assert config.security.jwks["j"].aud == ("one",)
+    assert config.security.jwks["k"].aud == ("a", "b")
+    assert config.security.basic["b"].users == {"ada": "hash"}
+    assert config.api_key("other") == "o"
+    assert config.api_key("many") is None
+    found = config.api_keys("many")
+    assert found is not None
+    assert [each.subject for each in found.keys] == ["ada", ""]

@@ -5,12 +5,32 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 import yaml
 from docs_support import ROOT, Command, blocks, reading
 
-from brrtrouter.config import Config, Endpoints, Limits, Loading, Outgoing, Routing, Security, Server, Validation
+from brrtrouter.config import (
+    Compression,
+    Config,
+    Cors,
+    Endpoints,
+    ETag,
+    Limits,
+    Loading,
+    Metrics,
+    Outgoing,
+    Receiver,
+    RequestId,
+    Routing,
+    Security,
+    Server,
+    Static,
+    Validation,
+)
+from brrtrouter.credentials import Basic, Jwks
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
@@ -25,8 +45,15 @@ SECTIONS = {
     "loading": Loading,
     "outgoing": Outgoing,
     "server": Server,
+    "compression": Compression,
+    "etag": ETag,
+    "request_id": RequestId,
+    "static": Static,
+    "metrics": Metrics,
+    "cors": Cors,
     "security": Security,
 }
+BY_SCHEME = {"security.basic": Basic, "security.jwks": Jwks}
 
 
 def name_of(page: Path) -> str:
@@ -90,14 +117,17 @@ def documented(section: str) -> dict[str, object]:
 
 
 def test_the_configuration_page_has_a_section_for_each_of_the_settings() -> None:
-    assert list(SECTIONS) == [each.name for each in fields(Config)]
+    assert [*SECTIONS, "webhooks"] == [each.name for each in fields(Config)]
+    text = (DOCS / "configuration.md").read_text("utf-8").split("\n## `webhooks`\n", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.M) == [each.name for each in fields(Receiver)]
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("section", SECTIONS | BY_SCHEME)
 def test_the_configuration_page_lists_every_key_with_its_default(section: str) -> None:
-    defaults = SECTIONS[section]()
+    defaults = (SECTIONS | BY_SCHEME)[section]()
     expected = {each.name: getattr(defaults, each.name) for each in fields(defaults)}
-    expected = {key: list(value) if isinstance(value, tuple) else value for key, value in expected.items()}
+    plainly: dict[type, Any] = {tuple: list, MappingProxyType: dict}
+    expected = {key: plainly.get(type(value), lambda same: same)(value) for key, value in expected.items()}
     assert documented(section) == expected
     assert list(documented(section)) == list(expected)
 

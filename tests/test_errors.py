@@ -25,8 +25,9 @@ STANDARD_MEMBERS = ["type", "title", "status", "detail"]
 # RFC 9457 section 3.2: names of extension members that every serialization can express.
 EXTENSION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
 PHRASES = {
-    413: "Content Too Large",  # RFC 9110 renamed these two; http.HTTPStatus follows only in later versions
+    413: "Content Too Large",  # RFC 9110 renamed these; http.HTTPStatus follows only in later versions
     414: "URI Too Long",
+    416: "Range Not Satisfiable",
 }
 
 texts = st.text(max_size=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import socket
@@ -18,11 +19,14 @@ from wire import TIMEOUT, Client, read_answer
 
 from brrtrouter import App
 from brrtrouter.cli import main
+from brrtrouter.config import Server as Settings
 from brrtrouter.server.handle import Server
-from brrtrouter.server.sockets import Listener, ServerError, adopt, listen, listen_unix
+from brrtrouter.server.sockets import Listener, ServerError, adopt, connections_allowed, listen, listen_unix
 from brrtrouter.server.systemd import Notifier, take_descriptor
 
 CLIENT = GET.format(path="/client", fields="").encode()
+HEALTH = GET.format(path="/health", fields="").encode()
+LIMIT = {"connections": 3}
 WORKERS = pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "workers"])
 
 
@@ -132,6 +136,14 @@ def test_a_start_that_fails_leaves_no_socket_behind(capsys: pytest.CaptureFixtur
 # -- the fence
 
 
+def select_readable(clients: list[Client], seconds: float) -> bool:
+    """Whether one of them gets something within a time."""
+    poll = select.poll()
+    for client in clients:
+        poll.register(client.socket, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 def connects(listener: Listener) -> bool:
     """Whether the system completes a connection at once, as it does on one machine."""
     with socket.socket() as sock:
@@ -216,19 +228,17 @@ def test_ipv6_is_served_by_workers(tmp_path: Path) -> None:
 
 
 def test_a_server_without_descriptors_waits_and_serves_again(caplog: pytest.LogCaptureFixture) -> None:
-    resource = pytest.importorskip("resource")
     app = App({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}})
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    health = GET.format(path="/health", fields="").encode()
     with Server(app, port=0).start() as server, socket.socket() as waiting, Client(server.url) as first:
-        assert first.ask(health).status == 200
+        assert first.ask(HEALTH).status == 200
         waiting.settimeout(TIMEOUT)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
         try:
             waiting.connect(server.address)
-            waiting.sendall(health)
+            waiting.sendall(HEALTH)
             for _ in range(100):
-                assert first.ask(health).status == 200, "those who are connected are served"
+                assert first.ask(HEALTH).status == 200, "those who are connected are served"
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         with waiting.makefile("rb") as stream:
@@ -236,6 +246,105 @@ def test_a_server_without_descriptors_waits_and_serves_again(caplog: pytest.LogC
             assert answer is not None
             assert answer.status == 200
     assert caplog.text.count("no connection can be taken: Too many open files") == 1
+
+
+OUT_OF_DESCRIPTORS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+sys.argv[1:] = "serve openapi.yaml --handlers the_handlers.py --port 0".split()
+import runpy
+runpy.run_module("brrtrouter", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the time of a process is read from /proc")
+def test_a_process_out_of_descriptors_rests_and_serves_again(tmp_path: Path) -> None:
+    environ = {"BRRTR_LIMITS__CONNECTIONS": "1000"}
+    with Served(tmp_path, program=OUT_OF_DESCRIPTORS, environ=environ) as served:
+        url = served.url()
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        many = [socket.create_connection((host, int(port)), TIMEOUT) for _ in range(100)]
+        served.log.until("no connection can be taken: Too many open files; trying again")
+        before = cpu_seconds(served.process.pid)
+        with many[-1].makefile("rb") as stream:
+            many[-1].sendall(CLIENT)
+            many[-1].settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                stream.read(1)
+        assert cpu_seconds(served.process.pid) - before < 0.2, "it does not spin"
+        for sock in many[:-1]:
+            sock.close()
+        many[-1].settimeout(TIMEOUT)
+        with many[-1], many[-1].makefile("rb") as stream:
+            answer = read_answer(stream)
+            assert answer is not None
+            assert answer.status == 200
+        with Client(url) as client:
+            assert client.ask(CLIENT).status == 200
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# -- more connections than there may be
+
+
+def test_over_the_limit_connections_wait_until_one_ends(caplog: pytest.LogCaptureFixture) -> None:
+    app = App({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}, config={"limits": LIMIT})
+    with Server(app, port=0).start() as server:
+        open_ones = [Client(server.url) for _ in range(3)]
+        for client in open_ones:
+            assert client.ask(HEALTH).status == 200
+        waiting = [Client(server.url) for _ in range(4)]
+        for client in waiting:
+            client.send(HEALTH)
+        for _ in range(50):
+            assert open_ones[0].ask(HEALTH).status == 200, "those who are connected are served"
+        assert not select_readable(waiting, 0.1)
+        for client in open_ones:
+            client.close()
+        for client in waiting:  # each one's end makes room for the next
+            assert client.answer().status == 200
+            client.close()
+    assert caplog.text.count("as many connections as limits.connections allows") == 1
+
+
+def test_handshakes_that_never_end_count_and_their_ends_make_room(tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    pem = tmp_path / "all.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    app = App({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}, config={"limits": LIMIT})
+    settings = Settings(tls_certificate=str(pem), tls_handshake=0.3)
+    with Server(app, port=0, settings=settings).start() as server:
+        silent = [socket.create_connection(server.address, TIMEOUT) for _ in range(7)]
+        for sock in silent:
+            assert sock.recv(1) == b""
+            sock.close()
+
+
+def test_a_server_that_is_full_still_stops_without_a_loss() -> None:
+    app = App({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}, config={"limits": LIMIT})
+    with Server(app, port=0).start() as server:
+        open_ones = [Client(server.url) for _ in range(3)]
+        for client in open_ones:
+            assert client.ask(HEALTH).status == 200
+        with Client(server.url) as waiting:
+            waiting.send(HEALTH)
+            server.stop()
+        for client in open_ones:
+            assert client.at_end()
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("soft", "allowed"), [(20_000, 10_000), (1024, 960), (100, 36), (64, 16), (2, 1), (-1, 10_000)]
+)
+def test_the_limit_follows_the_one_of_the_system(soft: int, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (soft, soft))
+    assert connections_allowed(0) == allowed
+    assert connections_allowed(7) == 7
 
 
 # -- systemd

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import re
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loading_support import SHARED, accepts, document, kinds
 
 from brrtrouter import App
 from brrtrouter.cli import main
@@ -21,31 +21,7 @@ from brrtrouter.errors import BrrtError, SpecError
 from brrtrouter.spec.cache import WORTH_BYTES
 from brrtrouter.spec.limits import Limits
 from brrtrouter.spec.load import load
-from brrtrouter.spec.model import Specification
 from brrtrouter.testing import TestClient
-
-SHARED = Path(__file__).parents[2] / "shared" / "specs"
-
-
-def document(schema: Any, version: str = "3.1.0", **rest: Any) -> dict[str, Any]:
-    """A document whose one operation has a JSON body with this schema."""
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    paths = {"/x": {"post": {"operationId": "o", "requestBody": body}}}
-    return {"openapi": version, "info": {"title": "T", "version": "1"}, "paths": paths, **rest}
-
-
-def accepts(specification: Specification, value: Any) -> bool:
-    body = specification.operations[0].request_body
-    assert body is not None
-    schema = body.content[0].schema
-    return schema is None or schema.is_valid(value)
-
-
-def kinds(source: Any, **options: Any) -> list[str]:
-    with pytest.raises(SpecError) as caught:
-        load(source, **options)
-    return [issue.kind for issue in caught.value.issues if issue.severity == "error"]
-
 
 # -- the network ----------------------------------------------------------------------------------------------------
 
@@ -437,6 +413,11 @@ def test_a_cache_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
         load(large(), cache=tmp_path / "file")
 
 
+def test_the_cache_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    load(large(), cache=tmp_path / "a" / "b")
+    assert os.stat(tmp_path / "a" / "b").st_mode & 0o077 == 0
+
+
 # -- settings and command line --------------------------------------------------------------------------------------
 
 
@@ -461,110 +442,3 @@ def test_the_command_line_has_the_same_switches(site: Site, tmp_path: Path, caps
     switches = ["--allow-network=http", "--allow-outside", "--cache", str(tmp_path / "cache")]
     assert main(["routes", str(entry), *switches]) == 0
     assert (tmp_path / "cache").is_dir()
-
-
-# -- hostile documents ----------------------------------------------------------------------------------------------
-
-
-def bomb(levels: int, width: int) -> str:
-    rows = ["a0: &a0 {k: 1}"]
-    rows += [f"a{at}: &a{at} {{<<: [{', '.join([f'*a{at - 1}'] * width)}]}}" for at in range(1, levels)]
-    return "\n".join(rows) + "\n"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 50_000,
-        "{a: " * 50_000,
-        "- " * 50_000,
-        "? " * 50_000,
-        "&a [" * 20_000,
-        "a: &a [*a]\n",
-        bomb(9, 8) * 1,
-        bomb(40, 100),
-        "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
-        + "".join(f"b{n}: &b{n} [{','.join([f'*b{n - 1}' if n else '*a'] * 10)}]\n" for n in range(12)),
-        "!!python/object/apply:os.system ['true']\n",
-        "a: !!binary aGVsbG8=\n",
-        "%YAML 9.9\n---\na: 1\n",
-        "a: " + "9" * 100_000,
-        '{"a":' * 50_000,
-        "[" * 50_000 + "]" * 50_000,
-        '{"openapi": "3.1.0", "paths": ' + "[" * 900 + "]" * 900 + "}",
-    ],
-    ids=range(16),
-)
-def test_a_bomb_is_refused_quickly(text: str) -> None:
-    began = time.process_time()
-    with pytest.raises(SpecError):
-        load(text if "\n" in text or text.startswith("{") else text + "\n")
-    assert time.process_time() - began < 2
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "^(a+)+$",
-        "^(a|a)*$",
-        "(?=(a+)+b)a*c",
-        r"^(\w+\s?)*$",
-        r"(a*)*\1b",
-        "(?:a{1,200}){1,200}$",
-        "((a{1,50}){1,50}){1,50}",
-    ],
-)
-def test_a_pattern_costs_little_to_load_and_to_ask(pattern: str) -> None:
-    began = time.process_time()
-    refused: list[str] = []
-    try:
-        with TestClient(App(document({"type": "string", "pattern": pattern}), {"o": lambda request: None})) as client:
-            assert client.post("/x", json="a" * 10_000 + "!").status in (204, 400)
-    except SpecError as error:
-        refused = [issue.kind for issue in error.issues]
-    assert refused in ([], ["InvalidSchema"])
-    assert time.process_time() - began < 3
-
-
-# -- published documents --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="the published documents are not here")
-def test_a_description_in_many_files_has_the_operations_that_its_files_describe() -> None:
-    """Each file below resources that begins with an operationId is one operation."""
-    folder = SHARED / "digitalocean"
-    loaded = load(folder / "DigitalOcean-public.v2.yaml")
-    found = {operation.operation_id for operation in loaded.operations}
-    written = set()
-    for path in folder.glob("resources/**/*.yml"):
-        for line in path.read_text().splitlines():
-            if line.startswith("operationId:"):
-                written.add(line.partition(":")[2].strip().strip("'\""))
-    assert len(loaded.operations) == len(found)
-    assert found <= written
-    # Operations that the entry document refers to, by the method before each reference.
-    entry = (folder / "DigitalOcean-public.v2.yaml").read_text()
-    methods = re.findall(r"^ {4}(?:get|put|post|patch|delete|head):$", entry, re.MULTILINE)
-    assert len(loaded.operations) == len(methods)
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="the published documents are not here")
-def test_a_document_of_thirteen_megabytes_is_loaded_at_once() -> None:
-    path = SHARED / "github" / "api.github.com.json"
-    began = time.process_time()
-    assert len(load(path).operations) > 1000
-    assert time.process_time() - began < 2
-
-
-def test_garbage_collection_is_on_again_after_a_load() -> None:
-    import gc
-
-    assert gc.isenabled()
-    with pytest.raises(SpecError):
-        load("a: [\n")
-    assert gc.isenabled()
-
-
-def test_the_cache_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
-    load(large(), cache=tmp_path / "a" / "b")
-    assert os.stat(tmp_path / "a" / "b").st_mode & 0o077 == 0

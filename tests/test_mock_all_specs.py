@@ -29,7 +29,7 @@ SAMPLE = ("museum", "petstore", "readme-oas-examples", "oai-examples", "meilisea
 KNOWN = (
     # Only statuses below 200, which are no answer of their own (RFC 9110 section 15.2).
     *(f"readme-oas-examples/3.0/json/http-status-codes.json: GET /status/{status}:" for status in range(100, 104)),
-    # A text of the format byte with a pattern that no base64 matches.
+    # A text of the format byte, so base64, of exactly one character, which no base64 has.
     "adyen/TerminalAPI-v1.json: POST /v1/merchants//devices//sync/cardreaderapdu:",
 )
 
@@ -176,6 +176,6 @@ def test_every_operation_answers_as_it_is_declared() -> None:
             print(path.relative_to(SHARED), tally.operations, tally.answered, tally.judged, *tally.hard, flush=True)
     print(dict(total))
     assert [each for each in wrong if not each.startswith(KNOWN)] == []
-    assert hard <= HARD
+    assert hard <= HARD.keys()
     assert total["answered"] + total["hard"] + len(wrong) == total["operations"]
     assert total["operations"] > (4900 if ALL else 300)

@@ -37,6 +37,20 @@ def test_a_webhook_is_an_operation_at_the_path_that_it_is_given() -> None:
         assert client.post("/hooks/bare").status == 404
 
 
+def test_a_webhook_of_the_settings_is_received_where_they_say_unless_python_says_otherwise() -> None:
+    settings = {"webhooks": {"newPet": {"path": "/filed", "secret": SECRET}, "bare": "/bare"}}
+    signed = JSON | Signer(SECRET).headers("msg_1", int(time.time()), BODY)
+    with TestClient(App(SPEC, {"onNewPet": on_new_pet}, settings)) as client:
+        assert client.post("/filed", content=BODY, headers=signed).json() == {"got": 1, "count": None}
+        assert client.post("/filed", content=BODY, headers=JSON).status == 401
+    with TestClient(App(SPEC, {"onNewPet": on_new_pet}, settings, webhooks={"newPet": "/said"})) as client:
+        assert client.post("/said", content=BODY, headers=JSON).status == 200
+        assert client.post("/filed", content=BODY, headers=signed).status == 404
+        assert client.put("/bare", content="text", headers={"Content-Type": "text/plain"}).status == 501
+    with pytest.raises(ConfigError, match="has no webhook 'oldPet'"):
+        App(SPEC, config={"webhooks": {"oldPet": "/x"}})
+
+
 def test_a_webhook_without_a_handler_is_missing_like_any_operation() -> None:
     app = receiving(handlers={})
     assert "onNewPet" in app.missing
@@ -157,3 +171,71 @@ def test_sender_and_receiver_of_the_same_description_understand_each_other() -> 
 
         answer = outcome(act, {})
         assert (answer.status, answer.value) == (200, {"got": 9, "count": None})
+
+
+# -- callbacks of callbacks
+
+
+def event_document(**more: Any) -> dict[str, Any]:
+    def taking(*required: str, **others: Any) -> dict[str, Any]:
+        schema = {"type": "object", "required": [*required], "properties": {name: {} for name in required}}
+        body = {"required": True, "content": {"application/json": {"schema": schema}}}
+        return {"requestBody": body, "responses": {"200": {"description": "taken"}}, **others}
+
+    acknowledge = taking("seen", operationId="onSeen")
+    event = taking(
+        "id", "reply", operationId="onEvent", callbacks={"seen": {"{$request.body#/reply}": {"post": acknowledge}}}
+    )
+    subscribe = taking("url", operationId="subscribe", callbacks={"event": {"{$request.body#/url}": {"post": event}}})
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "events", "version": "1"},
+        "paths": {"/subscriptions": {"post": subscribe}, **more},
+    }
+
+
+def test_a_callback_of_a_callback_goes_from_the_client_to_the_server() -> None:
+    seen: list[Any] = []
+    replies: list[str] = []
+    config = {"outgoing": {"allow_private": True}}
+
+    async def subscribe(request: Request) -> Any:
+        await server_app.callbacks["event"].send(request, {"id": 7, "reply": replies[0]})
+        return {}
+
+    async def on_event(request: Request) -> Any:
+        await client_app.callbacks["seen"].send(request, {"seen": request.body["id"]})
+        return {}
+
+    async def on_seen(request: Request) -> Any:
+        seen.append(request.body)
+        return {}
+
+    handlers = {"subscribe": subscribe, "onSeen": on_seen}
+    server_app = App(event_document(), handlers, config, webhooks={"seen": "/seen"})
+    client_app = App(event_document(), {"onEvent": on_event}, config, webhooks={"event": "/events"})
+    with running(server_app) as server, running(client_app) as client, TestClient(server_app) as caller:
+        replies.append(f"{server.url}/seen")
+        assert caller.post("/subscriptions", json={"url": f"{client.url}/events"}).status == 200
+        assert seen == [{"seen": 7}]
+        assert caller.post("/seen", json={}).status == 400
+        assert caller.post("/events", json={"id": 1, "reply": ""}).status == 404
+
+
+def test_a_callback_in_several_places_is_not_received_by_its_name() -> None:
+    twice = event_document(**{"/again": event_document()["paths"]["/subscriptions"]})
+    del twice["paths"]["/again"]["post"]["operationId"]
+    with pytest.raises(ConfigError, match="'seen' is in several places: /paths"):
+        App(twice, webhooks={"seen": "/seen"})
+
+
+def test_a_callback_of_its_own_operations_ends_with_a_warning() -> None:
+    document = event_document()
+    inner = document["paths"]["/subscriptions"]["post"].pop("callbacks")
+    inner["event"]["{$request.body#/url}"]["post"]["callbacks"] = {"event": {"$ref": "#/components/callbacks/event"}}
+    document["components"] = {"callbacks": inner}
+    document["paths"]["/subscriptions"]["post"]["callbacks"] = {"event": {"$ref": "#/components/callbacks/event"}}
+    app = App(document, webhooks={"event": "/events"})
+    assert [issue.pointer for issue in app.specification.issues if issue.kind == "NotExecuted"] == [
+        "/components/callbacks/event"
+    ]

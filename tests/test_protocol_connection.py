@@ -36,21 +36,6 @@ def loop() -> Iterator[Any]:
     loop.close()
 
 
-class TimerLoop:
-    """An event loop that keeps timers instead of running them."""
-
-    def __init__(self, loop: Any) -> None:
-        self.loop = loop
-        self.timers: list[tuple[float, Callable[[], None]]] = []
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Any:
-        self.timers.append((delay, callback))
-        return self.loop.call_later(3600, callback)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loop, name)
-
-
 async def query(request: Request) -> str:
     return request.raw_query
 
@@ -168,21 +153,6 @@ def test_a_stream_waits_for_a_client_that_does_not_read(serve: Serve, connect: C
         assert other.ask(GOOD).status == 200
     assert produced < 16
     assert len(slow.answer().body) == 24 * MIB
-
-
-def test_the_last_answer_is_sent_in_full_however_slowly_it_is_read(loop: Any) -> None:
-    timers = TimerLoop(loop)
-    connection = MemoryConnection(application({}), timers)
-    connection.transport.buffered = 1
-    connection.feed(get("/good", "Connection: close"))
-    assert connection.transport.finished
-    assert timers.timers == [], "the time to linger runs before the answer is sent"
-    connection.protocol.resume_writing()
-    [(_delay, cut)] = timers.timers
-    assert not connection.transport.aborted
-    cut()
-    assert connection.transport.aborted
-    connection.close()
 
 
 # -- expectations

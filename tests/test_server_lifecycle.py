@@ -137,7 +137,7 @@ def test_wait_ready_gives_up_after_its_timeout() -> None:
 def test_a_loop_that_fails_is_reported_to_who_waits(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("on purpose")
 
     monkeypatch.setattr(handle, "WatchedEndpoint", fail)
@@ -168,6 +168,34 @@ def test_the_loop_of_old_pythons_ends_its_tasks() -> None:
     with handle._Runner() as runner:
         runner.run(main())
     assert ended == ["main", "task"]
+
+
+LARGE = ("ctypes", "encodings.idna", "html", "shutil", "zipfile", "tempfile", "httpcore")
+LOADED = """
+import sys
+from brrtrouter import App
+from brrtrouter.cli import main
+try:
+    main(["serve", "--help"])
+except SystemExit:
+    pass
+app = App({{"openapi": "3.1.0", "info": {{"title": "t", "version": "1"}}, "paths": {{}}}})
+with app.start(port=0):
+    print("loaded:", [name for name in {large!r} if name in sys.modules])
+"""
+
+
+def test_what_is_large_and_seldom_needed_is_not_in_memory() -> None:
+    root = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED.format(large=LARGE)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=TIMEOUT,
+    )
+    assert done.stdout.endswith("loaded: []\n"), done.stdout[-200:] + done.stderr
 
 
 # -- drain

@@ -274,6 +274,9 @@ def test_a_nested_deep_object_is_cast_by_its_place_in_the_schema() -> None:
         "items": [{"tags": [True, False], "x": 1.5}, {"n": 2}],
         "free": {"a": {"b": "1"}, "c": ["2"]},
     }
+    assert nested_door().query("f[items][0][tags]=true&f[items][0][tags]=false")["f"] == {
+        "items": [{"tags": [True, False]}]
+    }
     assert found["other"] == "3"
     assert (found["f[a"], found["fg[a]"]) == ("5", "6")
 
@@ -284,7 +287,7 @@ def test_a_nested_deep_object_is_cast_by_its_place_in_the_schema() -> None:
         ("f[items][0][n]=x", ("query", "/f/items/0/n", "type")),
         ("f[items][1][n]=1", ("query", "/f/items", "style")),
         ("f[items][0][n]=1&f[items][00][n]=1", ("query", "/f/items", "style")),
-        ("f[items][0][n]=1&f[items][0][n]=2", ("query", "/f", "duplicate")),
+        ("f[items][0][n]=1&f[items][0][n]=2", ("query", "/f/items/0/n", "duplicate")),
         ("f[items][0]=1&f[items][0][n]=2", ("query", "/f", "style")),
         ("f[items][0][n]=1&f[items][0]=2", ("query", "/f", "style")),
         ("f[items][][n]=1", ("query", "/f", "style")),

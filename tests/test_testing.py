@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,10 +142,11 @@ def test_raw_bytes_can_be_sent(client: TestClient) -> None:
 
 def test_answers_are_the_bytes_of_a_socket() -> None:
     app = application({})
+    named = GOOD.replace(b"\r\n\r\n", b"\r\nX-Request-ID: one\r\n\r\n")
     with running(app) as server, Client(server.url) as socket_client:
-        over_socket = socket_client.ask(GOOD).raw
+        over_socket = socket_client.ask(named).raw
     with TestClient(app) as client:
-        in_memory = client.send(GOOD)
+        in_memory = client.send(named)
     undated = [raw.partition(b"Date: ")[0] + raw.partition(b" GMT")[2] for raw in (over_socket, in_memory)]
     assert undated[0] == undated[1]
 
@@ -168,6 +172,18 @@ def test_a_client_may_be_closed_twice() -> None:
     client = TestClient(application({}))
     client.close()
     client.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no list of open files")
+def test_a_client_that_nobody_closes_keeps_no_files_open() -> None:
+    app = application({})
+    TestClient(app).close()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        TestClient(app).get("/good")
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_running_gives_a_ready_server_and_stops_it() -> None:

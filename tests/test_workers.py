@@ -267,7 +267,7 @@ def test_a_reload_that_fails_leaves_the_old_workers_and_says_why(
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are counted in /proc")
 def test_descriptors_are_back_where_they_were(tmp_path: Path) -> None:
     async def test() -> None:
-        environ = {"BRRTR_SERVER__HEALTHY_AFTER": "0", "BRRTR_SERVER__DRAIN_IDLE": "0"}
+        environ = {"BRRTR_SERVER__HEALTHY_AFTER": "0", "BRRTR_SERVER__DRAIN_IDLE": "0.5"}
         with Served(tmp_path, "--workers", "1", "--port", "0", environ=environ) as served:
             url, pid = served.url(), int(served.log.until(READY)[2])
             who(url)
@@ -348,12 +348,7 @@ def test_a_worker_that_cannot_load_again_is_tried_until_it_can(tmp_path: Path) -
 
 
 def test_a_worker_that_does_not_listen_is_killed_after_the_second_signal(tmp_path: Path) -> None:
-    handlers = (
-        (tmp_path / "the_handlers.py")
-        .read_text()
-        .replace("await asyncio.sleep(0.05)", "__import__('time').sleep(3600)")
-    )
-    (tmp_path / "the_handlers.py").write_text(handlers)
+    block(tmp_path)
     with Served(tmp_path, "--workers", "1", "--port", "0") as served, Client(served.url()) as client:
         assert client.ask(WHO).status == 200
         client.send(SLOW)
@@ -362,6 +357,58 @@ def test_a_worker_that_does_not_listen_is_killed_after_the_second_signal(tmp_pat
         served.signal(signal.SIGTERM)
         served.log.until("is killed: did not end in time")
         assert served.wait() == 0
+
+
+def block(folder: Path) -> None:
+    """/slow keeps the whole event loop for an hour."""
+    handlers = folder / "the_handlers.py"
+    handlers.write_text(handlers.read_text().replace("await asyncio.sleep(0.05)", "__import__('time').sleep(3600)"))
+
+
+def test_a_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
+    block(tmp_path)
+    environ = {"BRRTR_SERVER__WORKER_TIMEOUT": "0.6"}
+    with Served(tmp_path, "--workers", "1", "--port", "0", environ=environ) as served:
+        url, pid = served.url(), int(served.log.until(READY)[2])
+        with Client(url) as client:
+            client.send(SLOW)
+            served.log.until(rf"\(pid {pid}\) is killed: no sign of life for 0\.6 s")
+            served.log.until(rf"\(pid {pid}\) no sign of life for 0\.6 s; starting another in 0\.1 s")
+            served.log.until(READY)
+        assert who(url)["pid"] != pid
+
+
+def test_a_worker_that_is_only_idle_gives_signs_of_life(tmp_path: Path) -> None:
+    environ = {"BRRTR_SERVER__WORKER_TIMEOUT": "0.5"}
+    with Served(tmp_path, "--workers", "1", "--port", "0", environ=environ) as served:
+        url, pid = served.url(), int(served.log.until(READY)[2])
+        with pytest.raises(AssertionError, match="no line with"):
+            served.log.until("is killed", seconds=1.5)
+        assert who(url)["pid"] == pid
+
+
+def test_a_supervisor_that_was_stopped_itself_does_not_blame_its_workers(tmp_path: Path) -> None:
+    environ = {"BRRTR_SERVER__WORKER_TIMEOUT": "0.5"}
+    with Served(tmp_path, "--workers", "1", "--port", "0", environ=environ) as served:
+        url, pid = served.url(), int(served.log.until(READY)[2])
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for each in (pid, served.process.pid):
+                os.kill(each, number)
+            with pytest.raises(AssertionError, match="no line with"):
+                served.log.until("is killed", seconds=2)
+        assert who(url)["pid"] == pid
+
+
+def test_without_a_limit_a_worker_may_hang(tmp_path: Path) -> None:
+    block(tmp_path)
+    environ = {"BRRTR_SERVER__WORKER_TIMEOUT": "0"}
+    with Served(tmp_path, "--workers", "1", "--port", "0", environ=environ) as served, Client(served.url()) as client:
+        pid = int(served.log.until(READY)[2])
+        client.send(SLOW)
+        with pytest.raises(AssertionError, match="no line with"):
+            served.log.until("is killed", seconds=1)
+        os.kill(pid, signal.SIGKILL)  # nobody else would
+        served.log.until("was ended by SIGKILL")
 
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

@@ -231,6 +231,9 @@ class MemoryTransport(asyncio.Transport):
         if high == 0 and self.buffered:
             self.on_limits()
 
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
     def is_closing(self) -> bool:
         return self.aborted
 
