@@ -1,0 +1,1 @@
+"""HTTP servers side by side: processor time for a request, latency, memory."""
