@@ -1,6 +1,7 @@
 #!/bin/sh
 # The compiled core under AddressSanitizer and UndefinedBehaviorSanitizer, driven by the tests that reach it most.
-# It is built in a copy of the sources, so that the ordinary build stays.
+# It is built in a copy of the sources, so that the ordinary build stays.  What is freed stays in memory for a while there,
+# so one test of memory is left out.
 . "$(dirname "$0")/env.sh"
 install "[test]"
 copy=$(mktemp -d)
@@ -15,7 +16,8 @@ cd "$copy/main"
 BRRT_BUILD=asan python setup.py build_ext --inplace > build.log 2>&1 || { tail -n 40 build.log; exit 1; }
 preload="$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)"
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc PYTHONPATH="$copy/main" \
-    python -m pytest -q -p no:cacheprovider tests/test_matcher_rules.py tests/test_matcher_errors.py \
+    python -m pytest -q -p no:cacheprovider --deselect tests/test_files_sending.py::test_memory_does_not_grow_with_the_file \
+    tests/test_matcher_rules.py tests/test_matcher_errors.py \
     tests/test_matcher_property.py tests/test_regex.py tests/test_arguments_rules.py tests/test_styles.py \
     tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py \
     tests/test_matcher_results.py tests/test_bodies_forms.py tests/test_bodies_multipart.py tests/test_bodies_stream.py \
