@@ -5,46 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from spec_load_support import document, get, only, parameter, query, warnings
+from spec_load_support import errors as all_errors
 
-from brrtrouter.errors import SpecError
 from brrtrouter.spec.load import load
-from brrtrouter.spec.model import MISSING, Operation, Parameter, Specification
+from brrtrouter.spec.model import MISSING
 from brrtrouter.spec.schema import Schema
 
 
-def document(paths: Any = None, version: str = "3.1.0", **rest: Any) -> dict[str, Any]:
-    return {"openapi": version, "info": {"title": "T", "version": "1"}, "paths": {} if paths is None else paths, **rest}
-
-
-def get(**operation: Any) -> dict[str, Any]:
-    return {"get": {"operationId": "op", **operation}}
-
-
 def errors(source: Any) -> list[tuple[str, str]]:
-    with pytest.raises(SpecError) as caught:
-        load(source)
-    return [(issue.kind, issue.pointer) for issue in caught.value.issues if issue.severity == "error"]
-
-
-def warnings(source: Any) -> list[tuple[str, str]]:
-    return [(issue.kind, issue.pointer) for issue in load(source).issues]
-
-
-def only(specification: Specification) -> Operation:
-    (operation,) = specification.operations
-    return operation
-
-
-def parameter(definition: Any, version: str = "3.1.0", **components: Any) -> Parameter:
-    location = definition.get("in", "query") if isinstance(definition, dict) else "query"
-    path = "/x/{p}" if location == "path" else "/x"
-    operation = only(load(document({path: get(parameters=[definition])}, version, components=components)))
-    (found,) = operation.parameters
-    return found
-
-
-def query(schema: Any, version: str = "3.1.0", **rest: Any) -> Parameter:
-    return parameter({"name": "p", "in": "query", "schema": schema, **rest}, version)
+    return [(issue.kind, issue.pointer) for issue in all_errors(source)]
 
 
 # -- parameters -------------------------------------------------------------------------------------------------

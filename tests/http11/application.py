@@ -79,4 +79,6 @@ def make_app(seen: Seen) -> App:
         "GET /stream": answering(lambda: Response(200, items())),
         "GET /broken": answering(fail),
     }
-    return App(document(handlers), handlers)
+    # 32 KiB byte by byte take their time on a busy machine; what is slow has tests of its own.
+    patient = {"head_time": 300, "body_wait": 300, "body_rate": 0, "handler_time": 300}
+    return App(document(handlers), handlers, {"limits": patient})
