@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -65,13 +68,39 @@ def run(arguments: argparse.Namespace) -> int:
     manifest.package = manifest.package or package_name(description.title)
     check_package(manifest.package)
     manifest.client = manifest.client or arguments.client or (kinds is not None and "client" in kinds)
-    files = project_files(plan(description, manifest.package), client=manifest.client)
+    with _counting(arguments.verbose) as unused:
+        files = project_files(plan(description, manifest.package), client=manifest.client)
     chosen = [each for each in files if kinds is None or each.kind in kinds]
     steps = compare(folder, chosen, manifest, force=arguments.force, kinds=kinds)
     if not arguments.dry_run:
         apply(folder, steps, manifest)
     print_table(steps, sys.stdout, verbose=arguments.verbose, dry=arguments.dry_run)
+    if unused:
+        what = "1 example is" if len(unused) == 1 else f"{len(unused):,} examples or schemas are"
+        print(f"warning: {what} not used because they contradict each other; --verbose lists them", file=sys.stderr)
     return int(any(step.action == "Changed" for step in steps))
+
+
+@contextmanager
+def _counting(verbose: bool) -> Iterator[list[str]]:
+    """What is said about examples meanwhile; it is printed, or only counted."""
+    found: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+            if verbose:
+                print(f"warning: {record.getMessage().removeprefix('mock: ')}", file=sys.stderr)
+
+    logger = logging.getLogger("brrtrouter.mock")
+    collector, propagate = Collector(), logger.propagate
+    logger.addHandler(collector)
+    logger.propagate = False
+    try:
+        yield found
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagate
 
 
 def _kinds(text: str | None, known: tuple[str, ...]) -> frozenset[str] | None:

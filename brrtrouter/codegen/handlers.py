@@ -66,7 +66,8 @@ def handler_file(project: Project, operation: Operation) -> str:
         more[f"{project.package}.examples"] = more.pop("EXAMPLES")
     if names:
         more[f"{project.package}.answers"] = set(names)
-    returns = [result, *sorted(names)] if result != "Any" else ["Any"]
+    returns = [result, *sorted(names)] if result != "None" else [*sorted(names), "None"]
+    returns = ["Any"] if result == "Any" else returns
     lines: list[str] = []
     shown = " | ".join(returns)
     head = f"async def {operation.function}("
@@ -86,7 +87,7 @@ def handler_file(project: Project, operation: Operation) -> str:
 
 def _arguments(operation: Operation, more: dict[str, set[str]], models: list[Model]) -> list[str]:
     required: list[str] = []
-    optional: list[str] = []
+    others: list[str] = []
     wires = [each.wire for each in operation.arguments]
     for argument in operation.arguments:
         models += models_in(argument.type)
@@ -96,22 +97,25 @@ def _arguments(operation: Operation, more: dict[str, set[str]], models: list[Mod
             if argument.default is not MISSING:
                 tail = f" = {literal(argument.default)}"
             else:
-                kind += "" if argument.type == ANY or _takes_none(argument.type) else " | None"
-                tail = " = None"
+                kind, tail = optional(argument.type), " = None"
         if not _matches(argument) or wires.count(argument.wire) > 1:
             where = _LOCATIONS[argument.location]
             more["brrtrouter"].add(where)
             kind = f"Annotated[{kind}, {where}({literal(argument.wire)})]"
-        (optional if tail else required).append(f"{argument.name}: {kind}{tail}")
+        (others if tail else required).append(f"{argument.name}: {kind}{tail}")
     payload = operation.payload
     if payload is not None:
         models += models_in(payload.type)
-        kind = spelled(payload.type)
         if payload.required:
-            required.append(f"body: {kind}")
+            required.append(f"body: {spelled(payload.type)}")
         else:
-            optional.append(f"body: {kind}{'' if payload.type == ANY or _takes_none(payload.type) else ' | None'} = None")
-    return required + optional
+            others.append(f"body: {optional(payload.type)} = None")
+    return required + others
+
+
+def optional(kind: Type) -> str:
+    """The annotation of something that may be None."""
+    return spelled(kind) if kind == ANY or _takes_none(kind) else f"{spelled(kind)} | None"
 
 
 def _takes_none(kind: Type) -> bool:
@@ -137,8 +141,8 @@ def _result(operation: Operation, main: Outcome | None, more: dict[str, set[str]
     kind = spelled(main.type)
     more.setdefault("EXAMPLES", set()).add("example")
     if _is_class(main.type) or main.type == ANY:
-        return kind, [f"    return example({key}, {kind})"]
-    return kind, [f"    answer: {kind} = example({key}, {kind})", "    return answer"]
+        return kind, bracketed("return example(", [key, kind], ")", "    ")
+    return kind, [*bracketed(f"answer: {kind} = example(", [key, kind], ")", "    "), "    return answer"]
 
 
 def _is_class(kind: Type) -> bool:
@@ -157,7 +161,7 @@ def answers_file(project: Project) -> str:
         kind = "None" if outcome.type is None else spelled(outcome.type)
         models += models_in(outcome.type) if outcome.type is not None else []
         body += ["", "", f"class {outcome.name}(Answer[{kind}], status={outcome.status}):"]
-        body += docstring(one_line(outcome.declared.description) or f"Status {outcome.status}.", "    ") or ["    pass"]
+        body.append(f'    """Status {outcome.status}."""')
     top = ['"""Answers with a status of their own: return `NotFound(problem)` where the usual answer does not fit."""', ""]
     if not found:
         return joined(top)

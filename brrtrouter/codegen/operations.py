@@ -40,6 +40,8 @@ from brrtrouter.spec.schema import Schema
 UNTAGGED: Final = "operations"
 # Arguments with a meaning of their own for handlers and for methods of a client.
 _OWN_ARGUMENTS: Final = frozenset({"body", "request", "auth", "self", "response", "kind", "key"})
+# What clients have beside the methods for operations.
+_METHODS: Final = frozenset({"aclose", "close", "schemes"})
 _FAMILIES: Final = {"1XX": "Interim", "2XX": "Success", "3XX": "Redirect", "4XX": "Refused", "5XX": "Failed"}
 
 
@@ -75,7 +77,7 @@ class _Reader:
 
     def __init__(self, schemas: SchemaReader | None) -> None:
         self.schemas = schemas
-        self._functions = Scope()
+        self._functions = Scope(_METHODS)
         self._modules: dict[str, str] = {}
         self._module_scope = Scope(frozenset({"shared", "init"}))
         self._handlers: set[str] = set()

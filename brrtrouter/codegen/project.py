@@ -29,7 +29,7 @@ _RESERVED_FOLDERS: Final = frozenset({"tests", "docs", "test", "build", "dist"})
 
 def package_name(title: str) -> str:
     """A name for the package of a description, that hides no module of others."""
-    name = snake(title).strip("_")
+    name = snake(re.sub(r"(?i)\W*\bopen\s?api\b[\s\d.]*$", "", clean(title))).strip("_")
     taken = name in sys.stdlib_module_names or name in _RESERVED or name in _RESERVED_FOLDERS
     return f"{name}_api" if taken or name == "field" else name
 

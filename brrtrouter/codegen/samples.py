@@ -95,7 +95,11 @@ class RequestMaker:
         path = sent.path + ("?" + "&".join(sent.query) if sent.query else "")
         headers = sent.headers + ([("Cookie", "; ".join(sent.cookies))] if sent.cookies else [])
         case |= {"method": sent.method, "path": path, "headers": [list(each) for each in headers]}
-        return case | ({"content": sent.content} if sent.content is not None else {}) | {"arguments": sent.arguments}
+        case |= {"content": sent.content} if sent.content is not None else {}
+        payload = operation.payload
+        if payload is not None and payload.required and "body" not in sent.arguments:
+            return case
+        return case | {"call": sent.arguments}
 
     def request(self, operation: Operation) -> Sent:
         """Raises `Unmakeable`."""
@@ -195,7 +199,8 @@ class RequestMaker:
                     return packed(octets, media_type), media_type, said
             return None
         content = self._book.content(f"{place}/body", media, essence)
-        value = packed(content.octets, "text/plain").get("text", spec.MISSING) if kind == "text" else spec.MISSING
+        text = packed(content.octets, "").get("text", spec.MISSING)
+        value = text if kind == "text" else base64.b64encode(content.octets).decode()
         return packed(content.octets, content.media_type), content.media_type, value
 
     def _bodies(self, place: str, media: spec.MediaType) -> Iterator[Any]:
