@@ -109,7 +109,7 @@ def content_decoders(settings: Compression) -> Decoders:
 
 
 def default_stack(size: int) -> int:
-    """The setting `limits.handler_stack` as threads get it: 0 for what the system gives, else what is needed at least."""
+    """The setting `limits.handler_stack` as threads get it: 0 for what the system gives, else no less than needed."""
     return model.stack_size(size) if size else 0
 
 

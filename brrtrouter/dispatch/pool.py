@@ -40,14 +40,18 @@ class _Work(NamedTuple):
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
 
-    def run(self) -> None:
+    def run(self, done: Callable[[], None]) -> None:
+        """Make the call; `done` is called before anybody learns of its end."""
         if not self.future.set_running_or_notify_cancel():
+            done()
             return
         try:
             result = self.context.run(_checked, self.function, *self.arguments)
         except BaseException as error:
+            done()
             self.future.set_exception(error)
         else:
+            done()
             self.future.set_result(result)
 
 
@@ -115,11 +119,14 @@ class Pool:
         from brrtrouter.core.stacks import stack_here
 
         crew.stacks.append(stack_here())
-        while (work := crew.tasks.get()) is not None:
-            work.run()
-            del work  # what it holds shall not live until the next one comes
+
+        def done() -> None:
             self._places.release()
             crew.idle.release()
+
+        while (work := crew.tasks.get()) is not None:
+            work.run(done)
+            del work  # what it holds shall not live until the next one comes
 
     @property
     def stacks(self) -> list[tuple[int, int]]:
