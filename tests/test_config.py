@@ -257,9 +257,9 @@ def test_a_key_without_a_value_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"limit": {}}, "unknown key limit; known are compression, "),
-        ({"limits": {"bodies": 1}}, "unknown key limits.bodies; known are"),
-        ({"security": {"keys": {}}}, "unknown key security.keys; known are api_keys"),
+        ({"limit": {}}, "unknown key limit; did you mean limits?"),
+        ({"limits": {"bodies": 1}}, "unknown key limits.bodies; did you mean limits.body?"),
+        ({"security": {"keys": {}}}, "unknown key security.keys; did you mean security.api_keys?"),
         ({1: 2}, "unknown key 1"),
         ({"limits": 5}, "limits is not a mapping"),
         ({"limits": []}, "limits is not a mapping"),

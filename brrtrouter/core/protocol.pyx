@@ -291,6 +291,8 @@ cdef class HttpProtocol(TimedConnection):
         if again:
             if request.repeatable():
                 self.known_request = request.repeated()
+                self.known_request.find_id()
+                self.known_request.id_is_new = self.known_request.id_at == self.known_request.new_id
             return 0
         self.known_request = None
         if (PyBytes_GET_SIZE(request.head) > KNOWN_BYTES or not request.keep_alive or request.operation is None

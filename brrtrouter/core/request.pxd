@@ -58,6 +58,7 @@ cdef class Request:
     cdef const char *id_at
     cdef Py_ssize_t id_size
     cdef char new_id[NEW_ID]
+    cdef bint id_is_new  # it is known already that the head has none
     cdef RequestIds ids  # None where no server has read the request
     cdef object header_values, cookie_values  # declared and decoded, by lower-case name and by name
     cdef readonly bytes raw_body

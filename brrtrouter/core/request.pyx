@@ -273,6 +273,7 @@ cdef class Request:
         other.service = self.service
         other.operation = self.operation
         other.ids = self.ids
+        other.id_is_new = self.id_is_new
         other.client_ = self.client_
         return other
 
@@ -459,7 +460,8 @@ cdef class Request:
 
     cdef int find_id(self) except -1:
         """Decide what the id is, once."""
-        if self.id_at != NULL or (self.ids is not None and self.ids.accept and self.ids.given(self)):
+        if self.id_at != NULL or (
+                self.ids is not None and self.ids.accept and not self.id_is_new and self.ids.given(self)):
             return 0
         make_id(<uint8_t *>self.new_id)
         self.id_at = self.new_id
