@@ -9,6 +9,7 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.live import Sse, WebSocketSettings
 from brrtrouter.config.load import api_key_variable, load_config
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
@@ -49,7 +50,9 @@ __all__ = [
     "Routing",
     "Security",
     "Server",
+    "Sse",
     "Static",
+    "WebSocketSettings",
     "Validation",
     "api_key_variable",
     "load_config",

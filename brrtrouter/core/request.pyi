@@ -126,6 +126,10 @@ class Request:
     @property
     def operation(self) -> Operation | Any: ...
     @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+
+    @property
     def keep_alive(self) -> bool: ...
     @property
     def is_head(self) -> bool: ...

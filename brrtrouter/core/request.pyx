@@ -407,6 +407,12 @@ cdef class Request:
         return 0
 
     @property
+    def last_event_id(self):
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+        text = self.header("last-event-id")  # UTF-8, as browsers send it
+        return None if text is None else text.encode("latin-1").decode("utf-8", "replace")
+
+    @property
     def state(self):
         """A dict for middleware and handlers to share what they know of this request."""
         if self.state_ is None:

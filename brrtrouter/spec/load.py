@@ -21,6 +21,7 @@ from brrtrouter.spec.check import Checker, type_name
 from brrtrouter.spec.content import ContentReader
 from brrtrouter.spec.grammar import METHODS, METHODS_3_2
 from brrtrouter.spec.limits import Limits, UnreadableError
+from brrtrouter.spec.live import read_live
 from brrtrouter.spec.model import DEADLINE, MAX_BODY, STREAM, Operation, Parameter, SecurityRequirement, Specification
 from brrtrouter.spec.parameters import ParameterReader, undeclared
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
@@ -357,6 +358,7 @@ class _Loader:
             deprecated=value.get("deprecated") is True,
             extensions={name: item for name, item in value.items() if name.startswith("x-")},
             callbacks=self.callbacks.callbacks(member(node, "callbacks")),
+            messages=read_live(method, node, self.report, self.content),
         )
 
     def _handler(self, method: str, template: str, node: Node) -> tuple[str, str]:
