@@ -26,6 +26,7 @@ from brrtrouter.dispatch.pool import Pool
 from brrtrouter.dispatch.registry import Handler, Registry
 from brrtrouter.dispatch.static import Folder, Folders
 from brrtrouter.errors import ConfigError, HandlerError, SpecError
+from brrtrouter.live.wiring import Live
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
 from brrtrouter.outgoing.links import LinkHeader, Links, ResolvedLink, has_links
 from brrtrouter.outgoing.receive import Receiver, mount, verifying
@@ -38,7 +39,6 @@ from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider
 from brrtrouter.providers import provider_for
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
-from brrtrouter.live.wiring import Live
 from brrtrouter.wiring import (
     NETWORK,
     add_route,

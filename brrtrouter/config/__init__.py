@@ -52,8 +52,8 @@ __all__ = [
     "Server",
     "Sse",
     "Static",
-    "WebSocketSettings",
     "Validation",
+    "WebSocketSettings",
     "api_key_variable",
     "load_config",
 ]

@@ -142,6 +142,8 @@ cdef class HttpProtocol(TimedConnection):
         self.fail_stream("bad-request", "the body ends too early")
         if self.upgraded is not None or (self.task is None and not self.waiting):
             return False
+        if self.answering is not None and self.answering.gone_at_eof:
+            return False
         self.phase = CLOSING
         return True
 

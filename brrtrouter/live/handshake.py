@@ -18,7 +18,7 @@ from brrtrouter.core.response import Response, problem_response
 from brrtrouter.policy.cors import Origins
 
 if TYPE_CHECKING:
-    from wsproto.extensions import PerMessageDeflate
+    from brrtrouter.live.deflate import Deflate
 
 VERSION: Final = "13"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -102,7 +102,7 @@ def choose_protocol(request: Request, protocols: Sequence[str]) -> str | None:
     return next((each for each in protocols if each in offered), None)
 
 
-def negotiate_deflate(text: str | None) -> tuple[PerMessageDeflate, str] | None:
+def negotiate_deflate(text: str | None) -> tuple[Deflate, str] | None:
     """(extension, field value) for the first offer that can be met; None for none.
 
     An offer with an unknown, repeated or malformed parameter is declined (RFC 7692 section 7).  A window of 8 bits for
@@ -121,9 +121,9 @@ def negotiate_deflate(text: str | None) -> tuple[PerMessageDeflate, str] | None:
             continue
         if bits.get("client_max_window_bits") == "8":
             del bits["client_max_window_bits"]
-        from wsproto.extensions import PerMessageDeflate
+        from brrtrouter.live.deflate import Deflate
 
-        extension = PerMessageDeflate()
+        extension = Deflate()
         agreed = extension.accept("; ".join([name, *(f"{key}={bit}" if bit else key for key, bit in bits.items())]))
         if isinstance(agreed, str):
             return extension, "; ".join(filter(None, [name, agreed]))

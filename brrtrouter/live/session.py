@@ -224,7 +224,7 @@ class Session:
 
     def _schedule_close(self, code: int, reason: str) -> None:
         self._pending = (code, reason)
-        if not self.socket.reads:
+        if not self.socket.reads and not self.socket.waiting_messages:
             self._send_pending()  # a handler that only sends has nothing to catch up with
         else:
             self._set("close", self._settings.close_wait, self._send_pending)

@@ -43,7 +43,7 @@ class EventStream:
         self._taken: asyncio.Future[None] | None = None  # the producer waits for the client
         self._gone = False
         self._told = False  # of what the producer raised
-        request.when_gone(self._lose)
+        request.when_gone(self._lose, at_eof=True)
 
     def __aiter__(self) -> EventStream:
         return self
@@ -206,5 +206,3 @@ def runs_no_code(function: Callable[..., Any]) -> bool:
     while hasattr(function, "func"):
         function = function.func
     return inspect.isgeneratorfunction(function)
-
-

@@ -135,7 +135,7 @@ class WebSocket:
         try:
             if isinstance(message, bytes):
                 raise ValueError("a binary message")
-            value = jsontext.loads(message)
+            value = jsontext.loads(message.encode())
         except ValueError:
             self._link.reject(1007, "the message is not JSON in text")
             raise ConnectionClosed(*(self._end or (1007, ""))) from None
