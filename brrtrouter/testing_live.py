@@ -7,7 +7,7 @@ import base64
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
@@ -86,14 +86,16 @@ class AsyncTestWebSocket:
         self._frames.receive_bytes(data)
         for frame in self._frames.received_frames():
             if frame.opcode is Opcode.PING:
-                self._give(bytes(self._frames.pong(frame.payload)))
+                self._give(bytes(self._frames.pong(cast("bytes", frame.payload))))
             elif frame.opcode is Opcode.CLOSE:
-                self.close_code, self.close_reason = int(frame.payload[0]), frame.payload[1]
+                code, self.close_reason = cast("tuple[int, str]", frame.payload)
+                self.close_code = int(code)
                 self._send_close(None if self.close_code == 1005 else self.close_code)
             elif frame.opcode is not Opcode.PONG:
                 self._pieces.append(frame.payload)
                 if frame.message_finished:
-                    self._messages.append(type(frame.payload)().join(self._pieces))
+                    empty: Any = "" if isinstance(frame.payload, str) else b""
+                    self._messages.append(empty.join(self._pieces))
                     self._pieces.clear()
 
 

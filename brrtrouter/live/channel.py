@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Final, Literal
 from weakref import WeakSet
@@ -101,10 +102,8 @@ class Subscription:
                 self._channel.leave(self)
                 self.finish()
                 return
-            try:
+            with suppress(IndexError):  # the reader, in another thread, was faster
                 self._items.popleft()
-            except IndexError:  # the reader, in another thread, was faster
-                pass
         self._items.append(item)
         self._tell()
 

@@ -110,7 +110,8 @@ def negotiate_deflate(text: str | None) -> tuple[Deflate, str] | None:
     """
     for offer in tokens(text):
         name, *rest = (part.strip(" \t") for part in offer.split(";"))
-        parameters = [tuple(each.strip(" \t") for each in part.partition("=")[::2]) for part in rest]
+        split = [part.partition("=") for part in rest]
+        parameters = [(key.strip(" \t"), value.strip(" \t")) for key, _, value in split]
         named = dict(parameters)
         if name != _EXTENSION or len(named) != len(parameters):
             continue

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
@@ -55,7 +55,7 @@ class Session:
         self._task: asyncio.Task[Any] | None = None
         self._loop: asyncio.AbstractEventLoop
         self._backlog = b""  # that was received and not read yet
-        self._pieces: list[str] | list[bytes] | None = None  # of the message that is being read
+        self._pieces: list[Any] | None = None  # of the message that is being read
         self._text = False
         self._size = self._frame_size = self._fragments = 0
         self._room: asyncio.Event | None = None  # while the peer reads too slowly
@@ -185,17 +185,18 @@ class Session:
         elif self._fragments >= settings.fragments:
             self._fail(1009, f"a message has more than {settings.fragments} fragments")
         else:
-            self._pieces.append(piece)  # type: ignore[arg-type]
+            self._pieces.append(piece)
             if frame.frame_finished:
                 self._frame_size = 0
                 self._fragments += 1
             if frame.message_finished:
-                whole = ("" if self._text else b"").join(self._pieces)  # type: ignore[attr-defined]
+                empty: Any = "" if self._text else b""
+                whole = empty.join(self._pieces)
                 self._pieces = None
                 self.socket.deliver(whole)
 
     def _take_ping(self, frame: Frame) -> None:
-        if not self._close_sent and self._write(bytes(self._frames.pong(frame.payload))):
+        if not self._close_sent and self._write(bytes(self._frames.pong(cast("bytes", frame.payload)))):
             self._choked = True  # else pongs that nobody reads would gather
 
     def _take_pong(self, frame: Frame) -> None:
@@ -203,7 +204,7 @@ class Session:
             self._unset("pong")
 
     def _take_close(self, frame: Frame) -> None:
-        code, reason = frame.payload
+        code, reason = cast("tuple[int, str]", frame.payload)
         self._peer_closed = True
         self.socket.finish(int(code), reason)
         self._agree()

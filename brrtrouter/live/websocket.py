@@ -104,7 +104,7 @@ class WebSocket:
         return self
 
     async def __anext__(self) -> Any:
-        """The next message; the iteration ends with the WebSocket, and raises ConnectionClosed if that was no good end."""
+        """The next message; the iteration ends with the WebSocket, by ConnectionClosed if that was no good end."""
         try:
             return await self.receive()
         except ConnectionClosed as error:

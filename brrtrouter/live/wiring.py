@@ -1,4 +1,4 @@
-"""What an application needs for event streams and WebSockets; the rest is loaded with the first operation that is one."""
+"""What an application needs for event streams and WebSockets; most is loaded with the first operation that is one."""
 
 from __future__ import annotations
 
