@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
     from brrtrouter.dispatch.static import StaticFiles
-    from brrtrouter.live.channel import Channel
-    from brrtrouter.live.events import Comment, Event
-    from brrtrouter.live.websocket import ConnectionClosed, WebSocket
+    from brrtrouter.realtime.channel import Channel
+    from brrtrouter.realtime.events import Comment, Event
+    from brrtrouter.realtime.websocket import ConnectionClosed, WebSocket
 
 __version__ = "0.1.0"
 
@@ -54,16 +54,16 @@ __all__ = [
 
 _LAZY = {
     "App": "brrtrouter.app",
-    "Channel": "brrtrouter.live.channel",
-    "Comment": "brrtrouter.live.events",
+    "Channel": "brrtrouter.realtime.channel",
+    "Comment": "brrtrouter.realtime.events",
     "Config": "brrtrouter.config",
-    "ConnectionClosed": "brrtrouter.live.websocket",
-    "Event": "brrtrouter.live.events",
+    "ConnectionClosed": "brrtrouter.realtime.websocket",
+    "Event": "brrtrouter.realtime.events",
     "File": "brrtrouter.core.files",
     "Request": "brrtrouter.core.request",
     "Response": "brrtrouter.core.response",
     "StaticFiles": "brrtrouter.dispatch.static",
-    "WebSocket": "brrtrouter.live.websocket",
+    "WebSocket": "brrtrouter.realtime.websocket",
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
     "path_to_regex": "brrtrouter.core.regex",

@@ -25,7 +25,7 @@ from brrtrouter.core.request import Headers
 from brrtrouter.server.handle import Server
 
 if TYPE_CHECKING:
-    from brrtrouter.testing_live import TestEvents, TestWebSocket
+    from brrtrouter.testing_realtime import TestEvents, TestWebSocket
 
 Fields = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -181,7 +181,7 @@ class TestClient:
 
         Raises HandshakeRefused with the answer where the server opens none.
         """
-        from brrtrouter.testing_live import AsyncTestWebSocket, TestWebSocket, opening
+        from brrtrouter.testing_realtime import AsyncTestWebSocket, TestWebSocket, opening
 
         fields, accept = opening(self._fields(headers), tuple(subprotocols))
         protocol, transport = self._run(self._open(_head("GET", path, fields), b"\r\n\r\n"))
@@ -202,7 +202,7 @@ class TestClient:
         with client.events("/ticks") as stream:
             assert next(iter(stream)) == {"data": "1"}
         """
-        from brrtrouter.testing_live import TestEvents, until
+        from brrtrouter.testing_realtime import TestEvents, until
 
         protocol, transport = self._run(self._open(_head(method, path, self._fields(headers)), b"\r\n\r\n"))
         answer = TestResponse(bytes(transport.received), method)
@@ -235,7 +235,7 @@ class TestClient:
 
     def _leave(self, protocol: HttpProtocol, transport: _Transport) -> None:
         """The client goes away, and the server has its moment to see that."""
-        from brrtrouter.testing_live import settle
+        from brrtrouter.testing_realtime import settle
 
         if not transport.closed:
             transport.closed = True

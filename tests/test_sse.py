@@ -20,7 +20,7 @@ from wire import TIMEOUT
 
 from brrtrouter import App, Channel, Comment, Event, Response, SpecError
 from brrtrouter.core.sequential import read_events
-from brrtrouter.live.events import encode_event
+from brrtrouter.realtime.events import encode_event
 from brrtrouter.testing import TestClient, running
 
 EVENTS = {"200": {"description": "d", "content": {"text/event-stream": {"itemSchema": {"type": "object"}}}}}
@@ -254,10 +254,10 @@ def test_a_client_that_goes_stops_the_producer() -> None:
     with running(app) as server:
         reader = Reader(port_of(server.url))
         assert reader.event() == "data: a\n\n"
-        assert len(app.live.opened) == 1
+        assert len(app.realtime.opened) == 1
         reader.close()
         assert stopped.wait(TIMEOUT)
-    assert len(app.live.opened) == 0
+    assert len(app.realtime.opened) == 0
 
 
 def test_a_producer_that_fails_cuts_the_stream_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

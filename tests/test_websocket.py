@@ -323,7 +323,7 @@ def test_a_server_that_stops_says_1001() -> None:
     assert raw.frames() == []
     stopping.join(TIMEOUT)
     assert told.is_set()
-    assert len(app.live.opened) == 0
+    assert len(app.realtime.opened) == 0
 
 
 # -- the flow

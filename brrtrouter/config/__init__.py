@@ -9,8 +9,8 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
-from brrtrouter.config.live import Sse, WebSocketSettings
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
     Compression,

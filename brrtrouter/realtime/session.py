@@ -17,8 +17,8 @@ from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
 
 from brrtrouter.config import WebSocketSettings
 from brrtrouter.core.connection import ClientGone, Connection
-from brrtrouter.live.registry import Open
-from brrtrouter.live.websocket import ConnectionClosed, WebSocket, clipped
+from brrtrouter.realtime.registry import Open
+from brrtrouter.realtime.websocket import ConnectionClosed, WebSocket, clipped
 
 if TYPE_CHECKING:
     from wsproto.extensions import Extension

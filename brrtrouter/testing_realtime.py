@@ -14,8 +14,8 @@ from wsproto.frame_protocol import FrameProtocol, Opcode
 from brrtrouter import jsontext
 from brrtrouter.core.protocol import HttpProtocol
 from brrtrouter.core.sequential import read_events
-from brrtrouter.live.handshake import accept_key
-from brrtrouter.live.websocket import ConnectionClosed
+from brrtrouter.realtime.handshake import accept_key
+from brrtrouter.realtime.websocket import ConnectionClosed
 
 T = TypeVar("T")
 Run = Callable[[Awaitable[T]], T]

@@ -12,16 +12,16 @@ from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
 from brrtrouter.core.service import Mode
 from brrtrouter.errors import ConfigError, HandlerError
-from brrtrouter.live.handshake import accept_key, choose_protocol, negotiate_deflate, refusal
-from brrtrouter.live.registry import Open
-from brrtrouter.live.websocket import WebSocket
 from brrtrouter.policy.cors import Origins
+from brrtrouter.realtime.handshake import accept_key, choose_protocol, negotiate_deflate, refusal
+from brrtrouter.realtime.registry import Open
+from brrtrouter.realtime.websocket import WebSocket
 
 if TYPE_CHECKING:
     from brrtrouter.spec import model
 
 try:
-    from brrtrouter.live.session import Handler, Session
+    from brrtrouter.realtime.session import Handler, Session
 except ModuleNotFoundError as error:
     if error.name is None or not error.name.startswith("wsproto"):
         raise

@@ -17,8 +17,8 @@ from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
 from brrtrouter.core.service import Mode, run_inline
 from brrtrouter.dispatch.pool import Pool
-from brrtrouter.live.events import Comment, encode_event
-from brrtrouter.live.registry import Open
+from brrtrouter.realtime.events import Comment, encode_event
+from brrtrouter.realtime.registry import Open
 
 MEDIA_TYPE: Final = "text/event-stream; charset=utf-8"
 # A cache must not keep it, and a proxy must not gather it.

@@ -18,7 +18,7 @@ from brrtrouter.core.response import Response, problem_response
 from brrtrouter.policy.cors import Origins
 
 if TYPE_CHECKING:
-    from brrtrouter.live.deflate import Deflate
+    from brrtrouter.realtime.deflate import Deflate
 
 VERSION: Final = "13"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -122,7 +122,7 @@ def negotiate_deflate(text: str | None) -> tuple[Deflate, str] | None:
             continue
         if bits.get("client_max_window_bits") == "8":
             del bits["client_max_window_bits"]
-        from brrtrouter.live.deflate import Deflate
+        from brrtrouter.realtime.deflate import Deflate
 
         extension = Deflate()
         agreed = extension.accept("; ".join([name, *(f"{key}={bit}" if bit else key for key, bit in bits.items())]))

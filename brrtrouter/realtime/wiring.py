@@ -11,15 +11,15 @@ from brrtrouter.config import Config
 from brrtrouter.core.request import Request
 from brrtrouter.core.service import Mode
 from brrtrouter.dispatch.pool import Pool
-from brrtrouter.live.registry import Open
+from brrtrouter.realtime.registry import Open
 
 if TYPE_CHECKING:
-    from brrtrouter.live.sockets import Sockets
-    from brrtrouter.live.stream import Events
+    from brrtrouter.realtime.sockets import Sockets
+    from brrtrouter.realtime.stream import Events
     from brrtrouter.spec import model
 
 
-class Live:
+class Realtime:
     """The streams and sockets of an application."""
 
     def __init__(self, config: Config, pool: Pool) -> None:
@@ -32,7 +32,7 @@ class Live:
     def events(self, call: Callable[[Request], Any], mode: Mode) -> tuple[Callable[[Request], Any], Mode]:
         """A handler whose generators become event streams."""
         if self._events is None:
-            made = import_module("brrtrouter.live.stream").Events
+            made = import_module("brrtrouter.realtime.stream").Events
             self._events = made(self._config.sse.keep_alive, self._pool, self.opened)
         assert self._events is not None
         return self._events.wrap(call, mode)
@@ -42,7 +42,7 @@ class Live:
     ) -> tuple[Callable[[Request], Any], Mode]:
         """A handler that answers handshakes.  Raises HandlerError, ConfigError."""
         if self._sockets is None:
-            made = import_module("brrtrouter.live.sockets").Sockets
+            made = import_module("brrtrouter.realtime.sockets").Sockets
             self._sockets = made(self._config.websocket, self.opened)
         assert self._sockets is not None
         return self._sockets.wrap(operation, function)
@@ -51,7 +51,7 @@ class Live:
         """Whether a plain function only makes a generator, whose items are made in the pool."""
         if not operation.sse:
             return False
-        return bool(import_module("brrtrouter.live.stream").runs_no_code(function))
+        return bool(import_module("brrtrouter.realtime.stream").runs_no_code(function))
 
     def drain(self, loop: asyncio.AbstractEventLoop, seconds: float, *, quick: bool) -> None:
         """A server in this loop begins to drain, see `Open.drain`."""

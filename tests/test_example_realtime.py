@@ -1,22 +1,16 @@
-"""The chat and the ticks of examples/: in memory, and their pages in a browser."""
+"""The chat and the ticks of examples/ in memory."""
 
 from __future__ import annotations
 
 import json
 import runpy
-import threading
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from browser import CHROMIUM, page_of
 from docs_support import ROOT
-from websocket_support import TEXT, close, open_raw, port_of
-from wire import TIMEOUT
 
 from brrtrouter import App, ConnectionClosed
-from brrtrouter.testing import HandshakeRefused, TestClient, running
+from brrtrouter.testing import HandshakeRefused, TestClient
 
 
 def new_app(name: str) -> App:
@@ -64,36 +58,3 @@ def test_ticks_go_on_where_the_client_has_stopped() -> None:
         with client.events("/ticks?interval=1", headers={"Last-Event-ID": "41"}) as stream:
             assert next(iter(stream))["id"] == "42"
         assert client.get("/ticks?interval=0").status == 400
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_the_page_of_the_ticks_shows_them(tmp_path: Path) -> None:
-    with running(new_app("ticks")) as server:
-        dom = page_of(f"{server.url}/?interval=5", tmp_path)
-    assert '<li value="1">101.99</li>' in dom
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_two_pages_chat_with_each_other(tmp_path: Path) -> None:
-    with running(new_app("chat")) as server:
-        # A third visitor keeps the room and sees both.
-        raw = open_raw(port_of(server.url), "/rooms/lobby?name=eve")
-        pages: dict[str, str] = {}
-
-        def show(name: str) -> None:
-            pages[name] = page_of(f"{server.url}/?name={name}&say=hello+from+{name}", tmp_path / name)
-
-        threads = [threading.Thread(target=show, args=[name]) for name in ("ada", "bob")]
-        for thread in threads:
-            thread.start()
-        heard: list[Any] = []
-        while {"ada", "bob"} - {each["name"] for each in heard if each["text"].startswith("hello")}:
-            opcode, payload, _ = raw.frame()
-            if opcode == TEXT:
-                heard.append(json.loads(payload))
-        for thread in threads:
-            thread.join(TIMEOUT * 6)
-        raw.send(close())
-        raw.frames()
-    assert "ada: hello from ada" in pages["ada"]
-    assert "bob: hello from bob" in pages["bob"]

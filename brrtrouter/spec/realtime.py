@@ -15,7 +15,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIRECTIONS: Final[dict[str, Direction]] = {"receive": "request", "send": "response"}
 
 
-def read_live(method: str, node: Node, report: Report, content: ContentReader) -> dict[str, Schema]:
+def read_realtime(method: str, node: Node, report: Report, content: ContentReader) -> dict[str, Schema]:
     """Check the extensions of an operation; the schemas of its messages by "receive" and "send"."""
     value = node.value
     for name in (SSE, WEBSOCKET):
