@@ -39,6 +39,7 @@ from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wra
 from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
 from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider, check_provider, compile_check
 from brrtrouter.providers import provider_for
+from brrtrouter.realtime.wiring import Realtime
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
 from brrtrouter.wiring import (
@@ -159,6 +160,7 @@ class App:
         self._gateway: Gateway | None = None
         self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
         self.readiness = builtin.Readiness()
+        self.realtime = Realtime(self.config, self._pools.default)
         self._compressor: Compressor | None = None
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
@@ -293,6 +295,7 @@ class App:
         """Compile another version of this application, then be it: nothing changes when it cannot be compiled."""
         other._service = None
         other._links = Links(other.specification.operations, other.config.outgoing.base_url)
+        other.realtime.opened = self.realtime.opened
         service = other.service
         kept = ("_listeners", "_gateway", "_added", "arguments")
         was_built = self._service is not None
@@ -494,17 +497,24 @@ class App:
             function, reason = Mock(operation, self._book), "mock: no handler is registered"
         else:
             function, reason = not_implemented, "missing: answered with 501"
-        call, mode = function, mode_of(function)
+        if found is not None and operation.websocket:
+            call, mode = self.realtime.websocket(operation, function)
+        else:
+            call, mode = function, mode_of(function)
         kind = {Mode.SYNC: "thread", Mode.INLINE: "async, never suspends", Mode.TASK: "async"}[mode]
-        if mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
+        if operation.websocket and found is not None:
+            kind = "websocket"
+        elif mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
             kind = "inline"
-        elif mode is Mode.SYNC and never_blocks(function):
+        elif mode is Mode.SYNC and (never_blocks(function) or self.realtime.makes_generator(operation, function)):
             kind = "stream"
         elif mode is Mode.SYNC:
             if operation.stream_body and found is not None:
                 text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
                 raise HandlerError(f"the handler {operation.handler!r}: {text}")
             call, mode = self._pools.of(operation.stack_size).wrap(function), Mode.TASK
+        if found is not None and operation.sse:
+            call, mode = self.realtime.events(call, mode)
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         if function not in (echo, not_implemented):  # which answer without knowing what is described
             if self.config.outgoing.link_header and has_links(operation):

@@ -77,6 +77,7 @@ def core_operation(
         stream_body=operation.stream_body,
         deadline=operation.deadline,
         raw_content=raw_content,
+        upgrades=operation.websocket,
     )
 
 

@@ -28,14 +28,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"spec", "core", "policy", "outgoing"},
     "asgi": {"core"},
     "live": {"spec"},
+    "realtime": {"core", "dispatch", "policy"},
     "wiring": {"spec", "core", "policy", "providers"},
-    "app": {"spec", "core", "dispatch", "policy", "observe", "outgoing", "asgi", "providers", "wiring", "live"},
+    "app": {
+        "spec",
+        "core",
+        "dispatch",
+        "policy",
+        "observe",
+        "outgoing",
+        "asgi",
+        "providers",
+        "wiring",
+        "live",
+        "realtime",
+    },
     "server": {"app", "core", "dispatch", "observe"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
-OUTERMOST = {"__init__", "__main__", "cli", "testing"}
+OUTERMOST = {"__init__", "__main__", "cli", "testing", "testing_realtime"}
 EVERYONE = {"errors", "config", "credentials", "jsontext"}
 NEVER: dict[str, set[str]] = {
     "errors": {"config", "credentials"},

@@ -37,6 +37,14 @@ MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
 RANGE: Final = (0, 2**31 - 1)
 RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.request_line": (16, RANGE[1]),
+    "sse.keep_alive": (0, 86_400),
+    "websocket.message": (1, sys.maxsize),
+    "websocket.frame": (1, sys.maxsize),
+    "websocket.fragments": (1, RANGE[1]),
+    "websocket.queue": (1, 1_000_000),
+    "websocket.ping_interval": (0, 86_400),
+    "websocket.ping_timeout": (0, 86_400),
+    "websocket.close_wait": (0.1, 3600),
     "limits.header_field": (16, RANGE[1]),
     "limits.head": (64, RANGE[1]),
     "limits.header_count": (1, 256),  # BRRT_HEAD_MAX_FIELDS of csrc

@@ -67,6 +67,7 @@ cdef class Request:
     cdef dict state_
     cdef object client_
     cdef object on_gone
+    cdef bint gone_at_eof
     cdef BodyStream stream_  # of a body that is read while the handler runs, or that the handler asked for
 
     cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1

@@ -224,7 +224,9 @@ class Server:
         await stopping.wait()
         self._role.ending(self)
         self._app.readiness.lose(self)
+        self._app.realtime.drain(loop, self._drain_seconds, quick=self._manner is Manner.QUICK)
         await self._end(endpoint, acceptor)
+        self._app.realtime.forget(loop)
         await self._app.shutdown()
         with self._lock:
             self._loop = None  # it is about to be closed
