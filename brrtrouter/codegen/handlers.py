@@ -24,11 +24,7 @@ from brrtrouter.codegen.ir import (
 from brrtrouter.codegen.models import header
 from brrtrouter.codegen.operations import plainly
 from brrtrouter.codegen.text import WIDTH, bracketed, docstring, joined, literal, one_line, union
-from brrtrouter.dispatch.registry import snake_case
 from brrtrouter.spec.model import MISSING
-
-_LOCATIONS = {"path": "Path", "query": "Query", "querystring": "Query", "header": "Header", "cookie": "Cookie"}
-
 
 def handler_files(project: Project) -> Iterator[tuple[str, str]]:
     """The path below the package and the text of each handler, and of what makes packages of their folders."""
@@ -53,14 +49,14 @@ def handler_file(project: Project, operation: Operation) -> str:
     """The text of one handler."""
     main = None if operation.plain_request else plainly(operation)
     names = [] if operation.plain_request else answer_names(operation)
-    more: dict[str, set[str]] = {"brrtrouter": {"handler"}}
+    more: dict[str, set[str]] = {}
     models: list[Model] = []
     arguments: list[str] = []
     if operation.plain_request:
         arguments.append("request: Request")
-        more["brrtrouter"].add("Request")
+        more["brrtrouter"] = {"Request"}
     else:
-        arguments += _arguments(operation, more, models)
+        arguments += _arguments(operation, models)
     result, body = _result(operation, main, more, models)
     if "EXAMPLES" in more:
         more[f"{project.package}.examples"] = more.pop("EXAMPLES")
@@ -75,20 +71,19 @@ def handler_file(project: Project, operation: Operation) -> str:
         alias = f"{operation.function.title().replace('_', '')}Result"
         lines += [*union(f"{alias}: TypeAlias = ", returns), "", ""]
         shown = alias
-    lines.append(f"@handler({literal(operation.spec.handler)})")
     lines += bracketed(head, arguments, f") -> {shown}:")
     lines += docstring(operation.doc, "    ")
     lines += body
     top = docstring(f"{operation.title}: {one_line(operation.doc)}".rstrip(": "))
     imported = header(project, "\n".join(lines), models, more=more)
-    gap = ["", ""] if lines[0].startswith("@") else [""]
-    return joined([*top, "", "from __future__ import annotations", "", *imported, *gap, *lines])
+    gap = [""] if ": TypeAlias" in lines[0] else ["", ""]
+    imported = [*imported, *gap] if imported else gap[:-1]
+    return joined([*top, "", "from __future__ import annotations", "", *imported, *lines])
 
 
-def _arguments(operation: Operation, more: dict[str, set[str]], models: list[Model]) -> list[str]:
+def _arguments(operation: Operation, models: list[Model]) -> list[str]:
     required: list[str] = []
     others: list[str] = []
-    wires = [each.wire for each in operation.arguments]
     for argument in operation.arguments:
         models += models_in(argument.type)
         kind = spelled(argument.type)
@@ -98,10 +93,6 @@ def _arguments(operation: Operation, more: dict[str, set[str]], models: list[Mod
                 tail = f" = {literal(argument.default)}"
             else:
                 kind, tail = optional(argument.type), " = None"
-        if not _matches(argument) or wires.count(argument.wire) > 1:
-            where = _LOCATIONS[argument.location]
-            more["brrtrouter"].add(where)
-            kind = f"Annotated[{kind}, {where}({literal(argument.wire)})]"
         (others if tail else required).append(f"{argument.name}: {kind}{tail}")
     payload = operation.payload
     if payload is not None:
@@ -122,19 +113,13 @@ def _takes_none(kind: Type) -> bool:
     return isinstance(kind, UnionOf) and Plain("None") in kind.members
 
 
-def _matches(argument: Argument) -> bool:
-    """Whether the name of the argument leads to the parameter by itself."""
-    snake = snake_case(argument.wire)
-    return argument.name in (argument.wire, snake, f"{snake}_")
-
-
 def _result(operation: Operation, main: Outcome | None, more: dict[str, set[str]], models: list[Model]) -> tuple[str, list[str]]:
     """The type of what the stub returns, and its lines."""
     key = literal(operation.function)
     if main is not None and main.type is None:
         return "None", []
     if main is None or main.type is None:
-        more["brrtrouter"].add("Response")
+        more.setdefault("brrtrouter", set()).add("Response")
         more.setdefault("EXAMPLES", set()).add("example_response")
         return "Response", [f"    return example_response({key})"]
     models += models_in(main.type)
@@ -165,7 +150,7 @@ def answers_file(project: Project) -> str:
     top = ['"""Answers with a status of their own: return `NotFound(problem)` where the usual answer does not fit."""', ""]
     if not found:
         return joined(top)
-    more = {"brrtrouter": {"Answer"}}
+    more = {f"{project.package}.binding": {"Answer"}}
     return joined([*top, "from __future__ import annotations", "", *header(project, "\n".join(body), models, more=more), *body])
 
 
@@ -174,14 +159,25 @@ def registry_file(project: Project) -> str:
     found: dict[str, Operation] = {}
     for operation in project.operations:
         found.setdefault(operation.spec.handler, operation)
-    body = ["HANDLERS: dict[str, Callable[..., Any]] = {"]
-    body += [f"    {literal(name)}: {each.function}," for name, each in found.items()]
-    body = [*body, "}"] if found else ["HANDLERS: dict[str, Callable[..., Any]] = {}"]
-    more: dict[str, set[str]] = {"collections.abc": {"Callable"}}
+    more: dict[str, set[str]] = {"collections.abc": {"Callable"}, "brrtrouter": {"Request"}}
+    body = ["HANDLERS: dict[str, Callable[[Request], Any]] = {"]
+    for name, operation in found.items():
+        if operation.plain_request:
+            body.append(f"    {literal(name)}: {operation.function},")
+            continue
+        more[f"{project.package}.binding"] = {"Argument", "bind"}
+        body += [f"    {literal(name)}: bind(", f"        {operation.function},"]
+        for each in operation.arguments:
+            parts = map(literal, (each.name, each.location, each.wire))
+            body += bracketed("Argument(", list(parts), "),", "        ")
+        body += ['        Argument("body", "body"),'] if operation.payload is not None else []
+        body.append("    ),")
+    body = [*body, "}"] if found else ["HANDLERS: dict[str, Callable[[Request], Any]] = {}"]
     for operation in found.values():
         more[f"{project.package}.handlers.{operation.module}.{operation.function}"] = {operation.function}
     imported = header(project, "\n".join(body), (), more=more)
-    return joined(['"""The handlers, by the names of their operations."""', "", "from __future__ import annotations", "", *imported, "", *body])
+    top = '"""The handlers, by the names of their operations, and where their arguments come from."""'
+    return joined([top, "", "from __future__ import annotations", "", *imported, "", *body])
 
 
 __all__ = ["answers_file", "handler_files", "registry_file"]

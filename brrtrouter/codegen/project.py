@@ -75,6 +75,7 @@ def project_files(project: Project, *, client: bool) -> list[File]:
 
 _TEMPLATES: Final = (
     ("app.py", "${package}/app.py", "registry"),
+    ("binding.py", "${package}/binding.py", "registry"),
     ("examples.py", "${package}/examples.py", "registry"),
     ("conftest.py", "tests/conftest.py", "tests"),
     ("test_operations.py", "tests/test_operations.py", "tests"),
