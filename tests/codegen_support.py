@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from brrtrouter.cli import main
 
@@ -47,8 +46,8 @@ def reference(name: str) -> dict[str, str]:
 def generate(folder: Path, source: Path | dict[str, Any], *options: str) -> int:
     """Run `brrtrouter gen`; the exit code."""
     if isinstance(source, dict):
-        file = folder.parent / f"{folder.name}.yaml"
-        file.write_text(yaml.safe_dump(source, sort_keys=False, allow_unicode=True), "utf-8")
+        file = folder.parent / f"{folder.name}.json"
+        file.write_text(json.dumps(source), "utf-8")
         source = file
     return main(["gen", str(source), "-o", str(folder), *options])
 

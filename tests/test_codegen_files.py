@@ -126,11 +126,9 @@ def test_only_the_named_parts_are_written(project: Path, capsys: pytest.CaptureF
     before = tree(project)
     assert generate(project, changed(), "--only", "handlers,models") == 0
     different = {path for path, content in tree(project).items() if before.get(path) != content}
-    assert different == {
-        *(f"{HANDLERS}/put0.py", f"{HANDLERS}/put1.py", f"{HANDLERS}/put9.py", ".brrtrouter.json"),
-        "things/models/__init__.py",
-        "things/models/operations.py",
-    } - ({"things/models/__init__.py", "things/models/operations.py"} - different)
+    assert {f"{HANDLERS}/put0.py", f"{HANDLERS}/put1.py", f"{HANDLERS}/put9.py"} <= different
+    parts = ("things/handlers/", "things/models/", ".brrtrouter.json")
+    assert all(path.startswith(parts) for path in different)
     assert generate(project, FIRST, "--only", "handlers,everything") == 2
     assert "--only 'everything': the parts are models, handlers, registry" in capsys.readouterr().err
 
@@ -211,11 +209,10 @@ def test_the_name_of_the_package_and_the_client_are_remembered(project: Path) ->
     assert "zoo/client/__init__.py" in manifest["files"]
 
 
-@pytest.mark.parametrize("name", ["Zoo", "json", "brrtrouter", "a-b", "../x", "class", "tests", ""])
-def test_a_package_that_hides_others_or_is_none_is_refused(
+@pytest.mark.parametrize("name", ["Zoo", "json", "brrtrouter", "a-b", "../x", "class", "tests"])
+def test_a_package_that_hides_others_or_is_no_name_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    if name:
-        assert generate(tmp_path / "project", FIRST, "--package", name) == 2
-        assert "--package" in capsys.readouterr().err
-        assert not (tmp_path / "project").exists()
+    assert generate(tmp_path / "project", FIRST, "--package", name) == 2
+    assert "--package" in capsys.readouterr().err
+    assert not (tmp_path / "project").exists()

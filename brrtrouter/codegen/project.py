@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
 import sys
 from importlib.resources import files as resources
@@ -30,7 +31,7 @@ _RESERVED_FOLDERS: Final = frozenset({"tests", "docs", "test", "build", "dist"})
 def package_name(title: str) -> str:
     """A name for the package of a description, that hides no module of others."""
     name = snake(re.sub(r"(?i)\W*\bopen\s?api\b[\s\d.]*$", "", clean(title))).strip("_")
-    taken = name in sys.stdlib_module_names or name in _RESERVED or name in _RESERVED_FOLDERS
+    taken = keyword.iskeyword(name) or name in sys.stdlib_module_names or name in _RESERVED or name in _RESERVED_FOLDERS
     return f"{name}_api" if taken or name == "field" else name
 
 

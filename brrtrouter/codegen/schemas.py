@@ -6,6 +6,7 @@ their names; what has none is named by its place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -57,6 +58,8 @@ _IMPLIED: Final = {
     "items": "array",
     "prefixItems": "array",
 }
+# What names of members of a struct cannot have in them.
+_UNSAYABLE: Final = re.compile(r'[\\"\x00-\x1f]')
 # A choice with more branches than this, counted with those of its branches, is not spelled out.
 MAX_BRANCHES: Final = 200
 # Longer annotations, and choices of more constants, get a name of their own.
@@ -330,7 +333,7 @@ class SchemaReader:
                 return ANYTHING
             kinds = ([self._read(more, f"{name}Value")] if more else []) + [self._read([each], f"{name}Value") for each in patterns]
             return MapOf(choice(kinds))
-        if more or patterns:
+        if more or patterns or any(_UNSAYABLE.search(wire) for wire in properties):
             return ANYTHING
         struct = Struct(self.claim(name), self._doc(parts), parts[0].place, constants=self._constants(parts, properties))
         self.models.append(struct)
@@ -370,7 +373,7 @@ class SchemaReader:
         scope = Scope()
         properties = self._properties(parts)
         required = dict.fromkeys(name for part in parts for name in _list(part.value.get("required")))
-        for wire in (*properties, *(name for name in required if name not in properties)):
+        for wire in (*properties, *(name for name in required if name not in properties and not _UNSAYABLE.search(name))):
             nodes = properties.get(wire, [])
             kind = self._read(nodes, f"{struct.name}{pascal(wire)}") if nodes else ANY
             needed = wire in required and not self._one_way(nodes)
