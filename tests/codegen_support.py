@@ -23,9 +23,7 @@ def description(**parts: Any) -> dict[str, Any]:
             "post": {
                 "operationId": f"put{at}",
                 "requestBody": {"required": True, "content": {"application/json": {"schema": reference(name)}}},
-                "responses": {
-                    "200": {"description": "", "content": {"application/json": {"schema": reference(name)}}}
-                },
+                "responses": {"200": {"description": "", "content": {"application/json": {"schema": reference(name)}}}},
             }
         }
         for at, name in enumerate(schemas)

@@ -1,4 +1,4 @@
-"""A second `gen`: what people wrote stays to the byte, what nobody touched is brought up to date, and all of it is told."""
+"""A second `gen`: what people wrote stays to the byte, what nobody touched is brought up to date."""
 
 from __future__ import annotations
 

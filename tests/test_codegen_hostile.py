@@ -73,7 +73,12 @@ def hostile(text: str) -> dict[str, Any]:
                     "tags": [text],
                     "parameters": [
                         {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
-                        {"name": text, "in": "query", "description": text, "schema": {"type": "string", "default": text}},
+                        {
+                            "name": text,
+                            "in": "query",
+                            "description": text,
+                            "schema": {"type": "string", "default": text},
+                        },
                     ],
                     "requestBody": {"required": True, "content": content},
                     "responses": {

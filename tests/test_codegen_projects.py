@@ -1,4 +1,4 @@
-"""Whole projects: what `gen` makes of published descriptions is clean, and every operation answers, with its client too.
+"""Whole projects: what `gen` makes of published descriptions is clean, and every operation answers, by its client too.
 
 The pet store and the museum are made in every run; with BRRTR_ALL_SPECS=1 the large descriptions are as well, which
 takes some minutes:
@@ -42,7 +42,10 @@ def test_a_project_is_clean_and_every_operation_answers(name: str, tmp_path: Pat
     start = time.perf_counter()
     assert generate(folder, source, "--client", "--package", "made") == 0
     times["gen"] = time.perf_counter() - start
-    for key, step in (("clean", lambda: is_clean(folder, tmp_path / "cache")), ("tests", lambda: passes_its_tests(folder))):
+    for key, step in (
+        ("clean", lambda: is_clean(folder, tmp_path / "cache")),
+        ("tests", lambda: passes_its_tests(folder)),
+    ):
         start = time.perf_counter()
         said = step()
         times[key] = time.perf_counter() - start
@@ -64,7 +67,9 @@ def test_the_same_description_makes_the_same_files(tmp_path: Path) -> None:
     trees = []
     for name in ("a", "b"):
         assert generate(tmp_path / name, SPECS / SMALL["museum"], "--client") == 0
-        trees.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()})
+        trees.append(
+            {p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        )
     assert trees[0] == trees[1]
 
 
@@ -91,7 +96,8 @@ def test_a_reference_out_of_the_folder_is_refused(tmp_path: Path, capsys: pytest
     content = "{ application/json: { schema: { $ref: ../other.yaml } } }"
     file.write_text(
         "openapi: 3.1.0\ninfo: { title: Pets, version: '1' }\n"
-        f"paths: {{ /pet: {{ get: {{ operationId: a, responses: {{ '200': {{ description: x, content: {content} }} }} }} }} }}\n"
+        "paths: { /pet: { get: { operationId: a, responses: "
+        f"{{ '200': {{ description: x, content: {content} }} }} }} }} }}\n"
     )
     assert main(["gen", str(file), "-o", str(tmp_path / "project"), "--allow-outside"]) == 2
     assert "../other.yaml" in capsys.readouterr().err

@@ -6,8 +6,16 @@ caller gave.  Needs `pip install 'brrtrouter[client]'`.
 
 from __future__ import annotations
 
-from brrtrouter.client.calls import Answer, ApiKey, Authorization, Call, Parameter, Payload
+try:
+    import httpx as _httpx  # noqa: F401
+    import msgspec as _msgspec  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"a client needs {error.name}: pip install 'brrtrouter[client]'", name=error.name
+    ) from None
+
 from brrtrouter.client.callers import AsyncCaller, Caller
+from brrtrouter.client.calls import Answer, ApiKey, Authorization, Call, Parameter, Payload
 from brrtrouter.client.failures import ApiError, UnexpectedAnswer
 
 __all__ = [

@@ -38,7 +38,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """How a body is sent.  kind: "json", "form", "multipart", "text" or "bytes".  fields: members of a form by styles."""
+    """How a body is sent.  kind: "json", "form", "multipart", "text" or "bytes".
+
+    fields: the members of a form, with their styles.
+    """
 
     media_type: str
     kind: str
@@ -112,7 +115,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation: `path` is its template, with the base path.  security: alternatives, each the names of its schemes."""
+    """An operation: `path` is its template, with the base path.
+
+    security: alternatives, each the names of its schemes.
+    """
 
     method: str
     path: str
@@ -168,7 +174,9 @@ class Call:
                     schemes[name].add(request, credentials[name])
                 return
         ways = " or ".join(" and ".join(map(repr, names)) for names in self.security)
-        raise ValueError(f"{self.method} {self.path} needs the credentials {ways}: pass credentials={{name: credential}}")
+        raise ValueError(
+            f"{self.method} {self.path} needs the credentials {ways}: pass credentials={{name: credential}}"
+        )
 
     def value(self, response: httpx.Response) -> Any:
         """The content of an answer.  Raises the error that the description declares for it, and `UnexpectedAnswer`."""
@@ -250,7 +258,9 @@ _WRITERS: Final[Mapping[str, Callable[[Request, Payload, Any], None]]] = {
 
 
 _READERS: Final[Mapping[str, Callable[[httpx.Response, Answer], Any]]] = {
-    "json": lambda response, answer: msgspec.json.decode(response.content, type=answer.type) if response.content else None,
+    "json": lambda response, answer: (
+        msgspec.json.decode(response.content, type=answer.type) if response.content else None
+    ),
     "text": lambda response, answer: response.content.decode(),
     "bytes": lambda response, answer: response.content,
     "none": lambda response, answer: None,

@@ -23,7 +23,7 @@ class ApiError(Exception, Generic[T]):
 
 
 class UnexpectedAnswer(ApiError[bytes]):
-    """An answer that the description does not declare, or whose content is not what it declares; `reason` says which."""
+    """An answer that the description does not declare, or whose content is not as declared; `reason` says which."""
 
     def __init__(self, response: httpx.Response, reason: str) -> None:
         super().__init__(response, response.content)

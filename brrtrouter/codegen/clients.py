@@ -58,7 +58,12 @@ def _errors_file(project: Project, errors: dict[str, str]) -> str:
         outcome = project.answers[name]
         kind = "None" if outcome.type is None else spelled(outcome.type)
         models += models_in(outcome.type) if outcome.type is not None else []
-        body += ["", "", f"class {error}(ApiError[{kind}]):", f'    """Status {outcome.status}."""']
+        body += [
+            "",
+            "",
+            *bracketed(f"class {error}(", [f"ApiError[{kind}]"], "):"),
+            f'    """Status {outcome.status}."""',
+        ]
     if not body:
         return joined(top)
     imported = header(project, "\n".join(body), models, more={_RUNTIME: {"ApiError"}})
@@ -111,7 +116,16 @@ def _module(project: Project, module: str, operations: list[Operation], errors: 
     raised = {errors[each.name] for operation in operations for each in operation.outcomes if each.name in errors}
     more = {_RUNTIME: runtime, **({f"{project.package}.client.errors": raised} if raised else {})}
     imported = header(project, "\n".join(body), models, more=more)
-    return joined([f'"""Calls of the operations in `{module}`."""', "", "from __future__ import annotations", "", *imported, *body])
+    return joined(
+        [
+            f'"""Calls of the operations in `{module}`."""',
+            "",
+            "from __future__ import annotations",
+            "",
+            *imported,
+            *body,
+        ]
+    )
 
 
 # -- calls -----------------------------------------------------------------------------------------------------
@@ -169,7 +183,9 @@ def _nested_parameter(parts: list[str], name: str, inner: tuple[spec.Parameter, 
 
 
 def _payload(media: spec.MediaType, kind: str, required: bool, runtime: set[str]) -> list[str]:
-    essence = media.essence if "*" not in media.essence else "application/octet-stream" if kind == "bytes" else "text/plain"
+    essence = (
+        media.essence if "*" not in media.essence else "application/octet-stream" if kind == "bytes" else "text/plain"
+    )
     parts = [literal(essence), literal(kind), *(["required=False"] if not required else [])]
     form = media.reading.forms.get("urlencoded") if kind == "form" else None
     if form is None or not form.pairs:
@@ -204,7 +220,9 @@ def _method(operation: Operation, is_async: bool) -> tuple[list[str], list[str]]
         required.append(f"body: {spelled(payload.type)}")
     elif payload is not None:
         maybe.append(f"body: {optional(payload.type)} = None")
-    results = list(dict.fromkeys(_result(each) for each in operation.outcomes if each.name not in _error_names(operation)))
+    results = list(
+        dict.fromkeys(_result(each) for each in operation.outcomes if each.name not in _error_names(operation))
+    )
     shown = "Any" if "Any" in results else " | ".join(sorted(results, key=lambda each: each == "None"))
     shown = shown or ("Any" if not operation.outcomes else "None")
     alias: list[str] = []
@@ -234,7 +252,11 @@ def _wrapped(head: str, parts: list[str]) -> list[str]:
         if len(part) + 13 <= WIDTH:
             lines.append(f"            {part},")
         else:
-            lines += ["            (", *(f"                {each}," for each in part[1:-1].split(", ")), "            ),"]
+            lines += [
+                "            (",
+                *(f"                {each}," for each in part[1:-1].split(", ")),
+                "            ),",
+            ]
     return [*lines, "        )"]
 
 
@@ -244,5 +266,3 @@ def _error_names(operation: Operation) -> set[str]:
 
 def _result(outcome: Outcome) -> str:
     return "None" if outcome.type is None else spelled(outcome.type)
-
-

@@ -32,7 +32,9 @@ def add_command(commands: Any, loading: Any) -> None:
     gen.add_argument("--client", action="store_true", help="with a client, sync and async, and its tests")
     gen.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
     gen.add_argument(
-        "--only", metavar="PARTS", help="some of: models,handlers,registry,config,docs,tests,docker,client (with commas)"
+        "--only",
+        metavar="PARTS",
+        help="some of: models,handlers,registry,config,docs,tests,docker,client (with commas)",
     )
     gen.add_argument(
         "--force",
@@ -126,7 +128,9 @@ def print_table(steps: Any, out: TextIO, *, verbose: bool, dry: bool) -> None:
         for step in shown:
             print(f"{action:<9}  {step.path}" + (f"  ({step.note})" if step.note else ""), file=out)
             if action == "Changed" and step.file.kind == "handlers":
-                print("".join(f"{'':<9}    {line}\n" for line in signature(step.file.content.decode())), end="", file=out)
+                print(
+                    "".join(f"{'':<9}    {line}\n" for line in signature(step.file.content.decode())), end="", file=out
+                )
         if len(found) > len(shown) and not quiet:
             print(f"{action:<9}  ... and {len(found) - len(shown):,} more (--verbose lists all)", file=out)
     numbers = ", ".join(f"{count:,} {action}" for action, count in counts(steps).items()) or "no files"

@@ -82,19 +82,26 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if value["version"] != 1:
             raise BrrtError(f"{path}: it is of version {value['version']!r:.20}, and this program knows version 1")
-        files = {str(name): (str(each["kind"]), tuple(map(str, each["sha256"]))) for name, each in value["files"].items()}
+        files = {
+            str(name): (str(each["kind"]), tuple(map(str, each["sha256"]))) for name, each in value["files"].items()
+        }
         return Manifest(str(value["package"]), value["client"] is True, files)
     except (KeyError, TypeError, AttributeError):
         raise BrrtError(f"{path}: it is not a manifest of `brrtrouter gen`") from None
 
 
 def compare(
-    folder: Path, files: Sequence[File], manifest: Manifest, *, force: Iterable[str] = (), kinds: frozenset[str] | None = None
+    folder: Path,
+    files: Sequence[File],
+    manifest: Manifest,
+    *,
+    force: Iterable[str] = (),
+    kinds: frozenset[str] | None = None,
 ) -> list[Step]:
     """What would happen to each file.  force: patterns of files that are overwritten although they were edited.
 
-    kinds: the parts of the project that this is about, None for all.  Raises BrrtError for a pattern that names no file,
-    and for a place that nothing can be written to.
+    kinds: the parts of the project that this is about, None for all.  Raises BrrtError for a pattern that names no
+    file, and for a place that nothing can be written to.
     """
     patterns = list(force)
     for pattern in patterns:
@@ -103,7 +110,12 @@ def compare(
     steps = [_step(folder, each, manifest, patterns) for each in files]
     generated = {each.path for each in files}
     for path, (kind, _) in manifest.files.items():
-        if path not in generated and (kinds is None or kind in kinds) and _inside(folder, path) and (folder / path).is_file():
+        if (
+            path not in generated
+            and (kinds is None or kind in kinds)
+            and _inside(folder, path)
+            and (folder / path).is_file()
+        ):
             steps.append(Step(path, "Removed", None, "not generated any more; delete it when you do not need it"))
     return steps
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from brrtrouter.codegen.ir import (
     ANY,
-    Argument,
     ListOf,
     MapOf,
     Model,
@@ -25,6 +24,7 @@ from brrtrouter.codegen.models import header
 from brrtrouter.codegen.operations import plainly
 from brrtrouter.codegen.text import WIDTH, bracketed, docstring, joined, literal, one_line, union
 from brrtrouter.spec.model import MISSING
+
 
 def handler_files(project: Project) -> Iterator[tuple[str, str]]:
     """The path below the package and the text of each handler, and of what makes packages of their folders."""
@@ -96,11 +96,11 @@ def _arguments(operation: Operation, models: list[Model]) -> list[str]:
         (others if tail else required).append(f"{argument.name}: {kind}{tail}")
     payload = operation.payload
     if payload is not None:
-        models += models_in(payload.type)
+        models += models_in(payload.accepted)
         if payload.required:
-            required.append(f"body: {spelled(payload.type)}")
+            required.append(f"body: {spelled(payload.accepted)}")
         else:
-            others.append(f"body: {optional(payload.type)} = None")
+            others.append(f"body: {optional(payload.accepted)} = None")
     return required + others
 
 
@@ -113,7 +113,9 @@ def _takes_none(kind: Type) -> bool:
     return isinstance(kind, UnionOf) and Plain("None") in kind.members
 
 
-def _result(operation: Operation, main: Outcome | None, more: dict[str, set[str]], models: list[Model]) -> tuple[str, list[str]]:
+def _result(
+    operation: Operation, main: Outcome | None, more: dict[str, set[str]], models: list[Model]
+) -> tuple[str, list[str]]:
     """The type of what the stub returns, and its lines."""
     key = literal(operation.function)
     if main is not None and main.type is None:
@@ -139,19 +141,26 @@ def _is_class(kind: Type) -> bool:
 
 def answers_file(project: Project) -> str:
     """The classes of answers, by status and type."""
-    found = sorted((each for each in project.answers.values() if is_answer(each)), key=lambda each: (each.status, each.name))
+    found = sorted(
+        (each for each in project.answers.values() if is_answer(each)), key=lambda each: (each.status, each.name)
+    )
     body: list[str] = []
     models: list[Model] = []
     for outcome in found:
         kind = "None" if outcome.type is None else spelled(outcome.type)
         models += models_in(outcome.type) if outcome.type is not None else []
-        body += ["", "", f"class {outcome.name}(Answer[{kind}], status={outcome.status}):"]
+        body += ["", "", *bracketed(f"class {outcome.name}(", [f"Answer[{kind}]", f"status={outcome.status}"], "):")]
         body.append(f'    """Status {outcome.status}."""')
-    top = ['"""Answers with a status of their own: return `NotFound(problem)` where the usual answer does not fit."""', ""]
+    top = [
+        '"""Answers with a status of their own: return `NotFound(problem)` where the usual answer does not fit."""',
+        "",
+    ]
     if not found:
         return joined(top)
     more = {f"{project.package}.binding": {"Answer"}}
-    return joined([*top, "from __future__ import annotations", "", *header(project, "\n".join(body), models, more=more), *body])
+    return joined(
+        [*top, "from __future__ import annotations", "", *header(project, "\n".join(body), models, more=more), *body]
+    )
 
 
 def registry_file(project: Project) -> str:

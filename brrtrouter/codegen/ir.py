@@ -163,9 +163,13 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The body of a request: `media` is what is sent, `kind` how ("json", "form", "multipart", "text", "bytes")."""
+    """The body of a request: `media` is what a client sends, `kind` how ("json", "form", "multipart", "text", "bytes").
+
+    accepted: what a handler gets, which is anything where media types have different schemas.
+    """
 
     type: Type
+    accepted: Type
     required: bool
     media: spec.MediaType
     kind: str
@@ -187,7 +191,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation, where its handler is, and its types.  plain: the handler takes the request and answers a Response."""
+    """An operation, where its handler is, and its types.
+
+    plain_request: the handler takes the request and nothing else, and answers with a Response.
+    """
 
     spec: spec.Operation
     function: str

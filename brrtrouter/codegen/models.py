@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import io
+import re
+import tokenize
 from collections.abc import Iterable, Iterator
 
-from brrtrouter.codegen.ir import NONE, Alias, LiteralOf, Member, Model, Named, Project, Struct, Type, UnionOf, models_in, spelled
+from brrtrouter.codegen.ir import (
+    NONE,
+    Alias,
+    LiteralOf,
+    Member,
+    Model,
+    Named,
+    Project,
+    Struct,
+    Type,
+    UnionOf,
+    models_in,
+    spelled,
+)
 from brrtrouter.codegen.operations import parts_of, reached
-from brrtrouter.codegen.text import WIDTH, assigned, bracketed, comment, docstring, imports, joined, literal, natural, union
+from brrtrouter.codegen.text import (
+    WIDTH,
+    assigned,
+    bracketed,
+    comment,
+    docstring,
+    imports,
+    joined,
+    literal,
+    natural,
+    union,
+)
 from brrtrouter.spec.model import MISSING
 
 
@@ -46,17 +73,25 @@ def _module(project: Project, module: str, models: list[Model]) -> str:
 
 
 # What source needs when it has these words, in the order of the standard library and then of others.
-_STANDARD = {"Annotated": "typing", "Any": "typing", "ClassVar": "typing", "Literal": "typing", "TypeAlias": "typing", "Decimal": "decimal", "UUID": "uuid"}
+_STANDARD = {
+    "Annotated": "typing",
+    "Any": "typing",
+    "ClassVar": "typing",
+    "Literal": "typing",
+    "TypeAlias": "typing",
+    "Decimal": "decimal",
+    "UUID": "uuid",
+}
 
 
 def used(word: str, text: str) -> bool:
     """Whether source names something, outside of strings."""
-    import re
-
     return re.search(rf"(?<![\w\"'.]){word}(?![\w\"'])", text) is not None
 
 
-def header(project: Project, text: str, models: Iterable[Model], own: str = "", more: dict[str, set[str]] | None = None) -> list[str]:
+def header(
+    project: Project, text: str, models: Iterable[Model], own: str = "", more: dict[str, set[str]] | None = None
+) -> list[str]:
     """The imports that a module needs: `text` is its source, `models` what it names, `more` what it says itself."""
     standard: dict[str, set[str]] = {}
     third: dict[str, set[str]] = {}
@@ -71,9 +106,9 @@ def header(project: Project, text: str, models: Iterable[Model], own: str = "", 
     for model in models:
         if own != model.module or not own:
             first.setdefault(f"{project.package}.models" + (f".{model.module}" if own else ""), set()).add(model.name)
+    tops = {project.package: first, "brrtrouter": third, "msgspec": third}
     for module, names in (more or {}).items():
-        group = first if module.split(".")[0] == project.package else third if module.split(".")[0] in ("brrtrouter", "msgspec", "httpx", "pytest") else standard
-        group.setdefault(module, set()).update(names)
+        tops.get(module.partition(".")[0], standard).setdefault(module, set()).update(names)
     plain = ["import datetime as dt"] if used("dt", code) else []
     other = ["import msgspec"] if used("msgspec", code) else []
     lines: list[str] = []
@@ -87,15 +122,14 @@ def header(project: Project, text: str, models: Iterable[Model], own: str = "", 
 
 def _code_of(text: str) -> str:
     """Source without docstrings, comments and strings, to look for names in."""
-    import io
-    import tokenize
-
     kinds = (tokenize.NAME, tokenize.OP)
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, IndentationError):
         return text
-    return "".join(f"{token.string} " if token.type == tokenize.NAME else token.string for token in tokens if token.type in kinds).replace(" .", ".")
+    return "".join(
+        f"{token.string} " if token.type == tokenize.NAME else token.string for token in tokens if token.type in kinds
+    ).replace(" .", ".")
 
 
 def _struct(struct: Struct) -> list[str]:
@@ -159,7 +193,9 @@ def _in_order(aliases: list[Alias]) -> Iterator[Alias]:
         alias = todo.pop()
         if alias in done:
             continue
-        needed = [each for each in _aliases_in(alias.type) if each not in done and each in aliases and each is not alias]
+        needed = [
+            each for each in _aliases_in(alias.type) if each not in done and each in aliases and each is not alias
+        ]
         if needed:
             todo += [alias, *needed]
             continue

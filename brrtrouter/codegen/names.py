@@ -24,7 +24,18 @@ TAKEN_CLASSES: Final = frozenset(
     {
         *("Annotated", "Answer", "Any", "AnyUrl", "Body", "ClassVar", "Cookie", "Decimal", "Header", "Literal", "None"),
         *("True", "False", "Path", "Query", "Request", "Response", "TypeAlias", "UNSET", "UUID", "Union", "UnsetType"),
-        *("Optional", "UploadFile", "Auth", "I", "O", "AsyncClient", "Client", "ApiError", "Exception", "BaseException"),
+        *(
+            "Optional",
+            "UploadFile",
+            "Auth",
+            "I",
+            "O",
+            "AsyncClient",
+            "Client",
+            "ApiError",
+            "Exception",
+            "BaseException",
+        ),
         *("ValueError", "TypeError", "Warning", "Ellipsis", "NotImplemented", "Iterator", "AsyncIterator"),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -68,7 +69,9 @@ def _schemas_of(operation: spec.Operation) -> Iterator[Schema]:
         if parameter.described is not None:
             yield parameter.described
     contents = [operation.request_body.content] if operation.request_body else []
-    for media in (media for content in [*contents, *(each.content for each in operation.responses)] for media in content):
+    for media in (
+        media for content in [*contents, *(each.content for each in operation.responses)] for media in content
+    ):
         yield from (schema for schema in (media.schema, media.item_schema) if schema is not None)
 
 
@@ -119,7 +122,14 @@ class _Reader:
             kind = self._type(each.described, f"{name}{pascal(each.name)}", STR)
             default = each.default if each.has_default and is_constant_of(kind, each.default) else spec.MISSING
             yield Argument(
-                scope.claim(snake(each.name)), each.name, each.location, kind, each.required, default, each, each.description
+                scope.claim(snake(each.name)),
+                each.name,
+                each.location,
+                kind,
+                each.required,
+                default,
+                each,
+                each.description,
             )
 
     # -- bodies ----------------------------------------------------------------------------------------------
@@ -130,11 +140,13 @@ class _Reader:
             return None
         media = min(body.content, key=lambda each: _RANK[_kind(each.essence)])
         kind = _kind(media.essence)
-        own = {"text": STR, "bytes": BYTES, "multipart": ANYTHING}.get(kind)
-        type_ = own if own is not None else self._type(media.schema, f"{name}Body", ANY, partial=found.method == "PATCH")
-        if kind == "text" and media.reading.types != ("string",):
+        type_ = _OWN_TYPES.get(kind)
+        if type_ is None:
+            type_ = self._type(media.schema, f"{name}Body", ANY, partial=found.method == "PATCH")
+        elif kind == "text" and media.reading.types != ("string",):
             type_ = ANY
-        return Payload(type_, body.required, media, kind)
+        alike = all(each is media or _reads_alike(each, media) for each in body.content)
+        return Payload(type_, type_ if alike else ANY, body.required, media, kind)
 
     def _outcome(self, found: spec.Response, name: str) -> Outcome:
         if not found.content or found.status in ("204", "205", "304"):
@@ -147,6 +159,7 @@ class _Reader:
         return Outcome(found.status, STR if text else BYTES, "text" if text else "bytes", "", found)
 
 
+_OWN_TYPES: Final[Mapping[str, Type]] = {"text": STR, "bytes": BYTES, "multipart": ANYTHING}
 _RANK: Final = {"json": 0, "form": 1, "multipart": 2, "text": 3, "bytes": 4}
 
 
@@ -158,6 +171,19 @@ def _kind(essence: str) -> str:
     if essence.startswith("multipart/"):
         return "multipart"
     return "text" if essence.startswith("text/") and not is_sequence(essence) and "xml" not in essence else "bytes"
+
+
+def _reads_alike(one: spec.MediaType, other: spec.MediaType) -> bool:
+    """Whether bodies of two media types become values of one type."""
+    kinds = {_kind(one.essence), _kind(other.essence)}
+    if len(kinds) > 1 and kinds & _OWN_TYPES.keys() and not _is_xml(one) and not _is_xml(other):
+        return False
+    schemas = [each.schema.resolved() if each.schema is not None else None for each in (one, other)]
+    return bool(schemas[0] == schemas[1])
+
+
+def _is_xml(media: spec.MediaType) -> bool:
+    return media.essence in ("application/xml", "text/xml") or media.essence.endswith("+xml")
 
 
 def _doc(found: spec.Operation) -> str:
@@ -212,7 +238,11 @@ def _name_answers(operations: list[Operation], reader: _Reader) -> Mapping[tuple
     for status, found in used.items():
         for key, outcome in found.items():
             model = next(models_in(outcome.type), None) if outcome.type is not None else None
-            what = model.name if model is not None else {"text": "Text", "bytes": "Octets", "none": "Empty"}.get(outcome.kind, "Value")
+            what = (
+                model.name
+                if model is not None
+                else {"text": "Text", "bytes": "Octets", "none": "Empty"}.get(outcome.kind, "Value")
+            )
             names[key] = reader.claim(_reason(status) + ("" if len(found) == 1 else what))
     return names
 
@@ -275,8 +305,6 @@ def reached(project: Project) -> list[Model]:
     return [model for model in project.models if model in found]
 
 
-
-
 # -- the description itself ------------------------------------------------------------------------------------
 
 
@@ -288,11 +316,14 @@ def source_files(description: spec.Specification) -> list[tuple[str, bytes]]:
     raw = description.raw
     if raw is None:
         raw = jsontext.dumps(dict(description.document))
-    name = snake(PurePosixPath(urlsplit(description.source).path).stem).strip("_")
-    is_json_text = raw.lstrip()[:1] == b"{"
-    found = [(f"{name}.{'json' if is_json_text else 'yaml'}", raw)]
+    suffix = "json" if raw.lstrip()[:1] == b"{" else "yaml"
     files = _files_of(description)
-    for other, path in files.local() if files is not None else ():
+    others = files.local() if files is not None else []
+    # Other files may refer to the entry document by its name; where there are none, it always has the same.
+    name = PurePosixPath(urlsplit(description.source).path).name
+    plain = re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) is not None
+    found = [(name if others and plain else f"openapi.{suffix}", raw)]
+    for other, path in others:
         if path is None or other.startswith("../"):
             raise BrrtError(f"{other}: a project cannot take along what is not below the folder of the description")
         found.append((other, path.read_bytes()))

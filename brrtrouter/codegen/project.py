@@ -14,7 +14,7 @@ from brrtrouter.codegen.files import File
 from brrtrouter.codegen.handlers import answers_file, handler_files, registry_file
 from brrtrouter.codegen.ir import Project
 from brrtrouter.codegen.models import model_files
-from brrtrouter.codegen.names import snake
+from brrtrouter.codegen.names import Scope, snake
 from brrtrouter.codegen.operations import source_files
 from brrtrouter.codegen.samples import RequestMaker, example_of
 from brrtrouter.codegen.text import bracketed, clean, docstring, joined, literal, one_line
@@ -129,9 +129,11 @@ def markdown(text: str) -> str:
 # -- security --------------------------------------------------------------------------------------------------
 
 
-def variable(project: Project, scheme: str) -> str:
-    """The environment variable with the credential of a scheme."""
-    return f"{project.package}_{snake(scheme).strip('_')}".upper()
+def variables(project: Project) -> dict[str, str]:
+    """The environment variable with the credential of each scheme; no two schemes have the same."""
+    scope = Scope()
+    names = project.description.security_schemes
+    return {name: scope.claim(f"{project.package}_{snake(name).strip('_')}").upper() for name in names}
 
 
 def _scopes(project: Project, scheme: str) -> list[str]:
@@ -142,7 +144,7 @@ def _scopes(project: Project, scheme: str) -> list[str]:
 def _security(project: Project) -> str:
     schemes = project.description.security_schemes
     if not schemes:
-        text = '''"""Who may call what: the description names no security scheme."""
+        return '''"""Who may call what: the description names no security scheme."""
 
 from __future__ import annotations
 
@@ -153,32 +155,33 @@ def providers(token: str | None = None) -> dict[str, SecurityProvider]:
     """A provider for each security scheme."""
     return {}
 '''
-        return text
-    lines = (
-        '''"""Who may call what: a provider for each security scheme of the description.
-
-For a start each takes one credential, from the environment, and refuses everything while there is none.
-"""
-
-from __future__ import annotations
-
-import os
-
-from brrtrouter.credentials import NamedKey
-from brrtrouter.policy.security import ApiKeyProvider, SecurityProvider
-
-
-def _one(credential: str | None, scopes: tuple[str, ...] = ()) -> SecurityProvider:
-    return ApiKeyProvider(NamedKey(credential, scopes=scopes)) if credential else ApiKeyProvider()
-
-
-def providers(token: str | None = None) -> dict[str, SecurityProvider]:
-    """A provider for each security scheme.  token: a credential in place of those in the environment."""
-    return {'''
-    ).split("\n")
+    lines = [
+        '"""Who may call what: a provider for each security scheme of the description.',
+        "",
+        "For a start each takes one credential, from the environment, and refuses everything while there is none.",
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "import os",
+        "",
+        "from brrtrouter.credentials import NamedKey",
+        "from brrtrouter.policy.security import ApiKeyProvider, SecurityProvider",
+        "",
+        "",
+        "def _one(credential: str | None, scopes: tuple[str, ...] = ()) -> SecurityProvider:",
+        "    return ApiKeyProvider(NamedKey(credential, scopes=scopes)) if credential else ApiKeyProvider()",
+        "",
+        "",
+        "def providers(token: str | None = None) -> dict[str, SecurityProvider]:",
+        '    """A provider for each security scheme.  token: a credential in place of those in the environment."""',
+        "    return {",
+    ]
     for name, scheme in schemes.items():
         scopes = _scopes(project, name)
-        given = "None" if scheme.type == "mutualTLS" else f"token or os.environ.get({literal(variable(project, name))})"
+        given = (
+            "None" if scheme.type == "mutualTLS" else f"token or os.environ.get({literal(variables(project)[name])})"
+        )
         more = [f"({', '.join(map(literal, scopes))}{',' if len(scopes) == 1 else ''})"] if scopes else []
         line = bracketed(f"{literal(name)}: _one(", [given, *more], "),", "        ")
         if len(line) > 1 and len(more) == 1 and len(line[2]) > 119:
@@ -192,7 +195,7 @@ def _security_words(project: Project) -> str:
     names = [name for name, scheme in project.description.security_schemes.items() if scheme.type != "mutualTLS"]
     if not names:
         return ""
-    rows = [f"- `{variable(project, name)}`" for name in names]
+    rows = [f"- `{variables(project)[name]}`" for name in names]
     what = "Operations that need a credential refuse everything until it is in the environment:"
     return "\n".join(["", what, "", *rows, "", f"`{project.package}/security.py` is the place for more than that.", ""])
 
@@ -204,7 +207,10 @@ def _config(project: Project) -> str:
     paths = {each.spec.path for each in project.operations}
     hidden = [name for name in Endpoints.__slots__ if getattr(Endpoints(), name) in paths]
     lines = ["# Settings; every key is described in the configuration page of BRRTRouter.", "validation:"]
-    lines += ["  # Answers that break the description are logged; `enforce` makes them a 500, as in the tests.", "  responses: log"]
+    lines += [
+        "  # Answers that break the description are logged; `enforce` makes them a 500, as in the tests.",
+        "  responses: log",
+    ]
     if hidden:
         lines += ["# The description has these paths itself.", "endpoints:", *(f"  {name}: null" for name in hidden)]
     return joined(lines)
@@ -219,7 +225,8 @@ def _operations(project: Project) -> list[str]:
         for each in own:
             path = f"{project.package}/handlers/{each.module}/{each.function}.py"
             mark = "deprecated: " if each.spec.deprecated else ""
-            lines.append(f"| {markdown(each.title)} | {mark}{markdown(one_line(each.doc))} | [{each.function}](../{path}) |")
+            lines.append(
+                f"| {markdown(each.title)} | {mark}{markdown(one_line(each.doc))} | [{each.function}](../{path}) |"
+            )
         lines.append("")
     return lines
-

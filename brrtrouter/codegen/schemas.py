@@ -1,7 +1,7 @@
 """Schemas to types and models.
 
-A schema is read together with all that holds at the same time (`allOf`, `$ref`s), as one list of nodes.  Components keep
-their names; what has none is named by its place.
+A schema is read together with all that holds at the same time (`allOf`, `$ref`s), as one list of nodes.  Components
+keep their names; what has none is named by its place.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class SchemaReader:
                 nodes = [target]
             elif telling == {"allOf"} and isinstance(value["allOf"], list):
                 inner = list(self._children(nodes[0], "allOf"))
-                telling_inner = [each for each in inner if isinstance(each.value, dict) and _TELLING & each.value.keys()]
+                telling_inner = [
+                    each for each in inner if isinstance(each.value, dict) and _TELLING & each.value.keys()
+                ]
                 if len(telling_inner) != 1 or _has_own_say(value):
                     break
                 nodes = inner
@@ -177,7 +179,12 @@ class SchemaReader:
         real = [each for each in leaves(found) if each != NONE]
         if len(spelled(found)) <= _LONG and not (named and (len(real) > 1 or isinstance(real[0], LiteralOf))):
             return found
-        if isinstance(found, UnionOf) and len(found.members) == 2 and NONE in found.members and isinstance(found.members[0], Named):
+        if (
+            isinstance(found, UnionOf)
+            and len(found.members) == 2
+            and NONE in found.members
+            and isinstance(found.members[0], Named)
+        ):
             return found
         if isinstance(found, UnionOf) and len(real) > 1:
             found = UnionOf(tuple(self._short(each, f"{named or name}Constant", node) for each in found.members))
@@ -200,7 +207,7 @@ class SchemaReader:
             return constant
         for part in parts:
             for keyword in ("oneOf", "anyOf"):
-                branches = [each for each in self._children(part, keyword)]
+                branches = list(self._children(part, keyword))
                 if len(branches) > MAX_BRANCHES:
                     return ANY
                 if any(isinstance(each.value, dict) and _TELLING & each.value.keys() for each in branches):
@@ -229,16 +236,9 @@ class SchemaReader:
             return None
         allowed = self._allowed(parts)
         if allowed is not None:
-            listed = [each for each in listed if _type_of(each) in (*allowed, "integer" if "number" in allowed else "")] or listed
-        kinds: list[Type] = []
-        constants = tuple(dict.fromkeys(each for each in listed if isinstance(each, str)))
-        numbers = tuple(dict.fromkeys(each for each in listed if type(each) is int))
-        kinds += [LiteralOf(constants)] if constants else []
-        small = all(-(2**63) <= number < 2**63 for number in numbers)
-        kinds += ([LiteralOf(numbers)] if small and not any(type(e) is float for e in listed) else [FLOAT]) if numbers else []
-        for each in listed:
-            kinds += {bool: [BOOL], float: [FLOAT], type(None): [NONE], list: [ListOf(ANY)], dict: [ANYTHING]}.get(type(each), [])
-        return choice(kinds)
+            wanted = {*allowed, "integer" if "number" in allowed else ""}
+            listed = [each for each in listed if _type_of(each) in wanted] or listed
+        return choice(_listed(listed))
 
     def _allowed(self, parts: list[Node]) -> list[str] | None:
         """The JSON types that all parts allow; None when nothing is said."""
@@ -299,7 +299,11 @@ class SchemaReader:
         by_index: dict[int, list[str]] = {}
         for tag, index in named.branches.items():
             by_index.setdefault(index, []).append(tag)
-        mapping = owner.value.get("discriminator", {}).get("mapping") if isinstance(owner.value.get("discriminator"), dict) else None
+        mapping = (
+            owner.value.get("discriminator", {}).get("mapping")
+            if isinstance(owner.value.get("discriminator"), dict)
+            else None
+        )
         tags = {}
         for index, names in by_index.items():
             explicit = [each for each in names if isinstance(mapping, dict) and each in mapping] or names
@@ -325,17 +329,29 @@ class SchemaReader:
 
     def _object(self, parts: list[Node], name: str, partial: bool, key: tuple[int, ...] | None) -> Type:
         properties = self._properties(parts)
-        more = [part.child("additionalProperties") for part in parts if isinstance(part.value.get("additionalProperties"), dict)]
+        more = [
+            part.child("additionalProperties")
+            for part in parts
+            if isinstance(part.value.get("additionalProperties"), dict)
+        ]
         more = [each for each in more if each.value]
-        patterns = [part.child("patternProperties").child(each) for part in parts for each in _dict(part.value.get("patternProperties"))]
+        patterns = [
+            part.child("patternProperties").child(each)
+            for part in parts
+            for each in _dict(part.value.get("patternProperties"))
+        ]
         if not properties:
             if not more and not patterns:
                 return ANYTHING
-            kinds = ([self._read(more, f"{name}Value")] if more else []) + [self._read([each], f"{name}Value") for each in patterns]
+            kinds = ([self._read(more, f"{name}Value")] if more else []) + [
+                self._read([each], f"{name}Value") for each in patterns
+            ]
             return MapOf(choice(kinds))
         if more or patterns or any(_UNSAYABLE.search(wire) for wire in properties):
             return ANYTHING
-        struct = Struct(self.claim(name), self._doc(parts), parts[0].place, constants=self._constants(parts, properties))
+        struct = Struct(
+            self.claim(name), self._doc(parts), parts[0].place, constants=self._constants(parts, properties)
+        )
         self.models.append(struct)
         if key is not None:
             self._known[key] = Named(struct)
@@ -373,7 +389,10 @@ class SchemaReader:
         scope = Scope()
         properties = self._properties(parts)
         required = dict.fromkeys(name for part in parts for name in _list(part.value.get("required")))
-        for wire in (*properties, *(name for name in required if name not in properties and not _UNSAYABLE.search(name))):
+        for wire in (
+            *properties,
+            *(name for name in required if name not in properties and not _UNSAYABLE.search(name)),
+        ):
             nodes = properties.get(wire, [])
             kind = self._read(nodes, f"{struct.name}{pascal(wire)}") if nodes else ANY
             needed = wire in required and not self._one_way(nodes)
@@ -400,9 +419,18 @@ class SchemaReader:
     def _comment(self, nodes: list[Node]) -> str:
         parts = self._parts(nodes)
         marks = [word for mark, word in _MARKS.items() if any(part.value.get(mark) is True for part in parts)]
-        described = next((n.value["description"] for n in nodes if isinstance(n.value, dict) and isinstance(n.value.get("description"), str)), "")
+        described = next(
+            (
+                n.value["description"]
+                for n in nodes
+                if isinstance(n.value, dict) and isinstance(n.value.get("description"), str)
+            ),
+            "",
+        )
         if not described:
-            described = next((part.value["description"] for part in parts if isinstance(part.value.get("description"), str)), "")
+            described = next(
+                (part.value["description"] for part in parts if isinstance(part.value.get("description"), str)), ""
+            )
         return " ".join([*(f"{mark}." for mark in marks), one_line(described)]).strip()
 
 
@@ -415,11 +443,27 @@ def is_constant_of(kind: Type, value: Any) -> bool:
         if isinstance(leaf, LiteralOf):
             fits = type(value) in (str, int) and value in leaf.values
         else:
-            fits = {"str": str, "int": int, "bool": bool, "None": type(None)}.get(getattr(leaf, "text", "")) is type(value)
+            fits = {"str": str, "int": int, "bool": bool, "None": type(None)}.get(getattr(leaf, "text", "")) is type(
+                value
+            )
             fits = fits or (leaf == FLOAT and type(value) in (int, float) and value - value == 0)
         if fits:
             return True
     return False
+
+
+def _listed(values: list[Any]) -> list[Type]:
+    """The types of some constants: strings and integers are listed, of others there is only the type."""
+    texts = tuple(dict.fromkeys(each for each in values if isinstance(each, str)))
+    numbers = tuple(dict.fromkeys(each for each in values if type(each) is int))
+    kinds: list[Type] = [LiteralOf(texts)] if texts else []
+    if numbers:
+        # msgspec has constants of 64 bits.
+        small = all(-(2**63) <= number < 2**63 for number in numbers)
+        exact = small and not any(type(each) is float for each in values)
+        kinds.append(LiteralOf(numbers) if exact else FLOAT if small else INT)
+    others: dict[type, Type] = {bool: BOOL, float: FLOAT, type(None): NONE, list: ListOf(ANY), dict: ANYTHING}
+    return kinds + [others[type(each)] for each in values if type(each) in others]
 
 
 def _type_of(value: Any) -> str:

@@ -100,7 +100,13 @@ def assigned(name: str, annotation: str, value: str, indent: str) -> list[str]:
     last = f"{indent}){tail}"
     if len(last) <= WIDTH:
         return [f"{indent}{name}: (", f"{indent}    {annotation}", last]
-    return [f"{indent}{name}: (", f"{indent}    {annotation}", f"{indent}) = {call}(", f"{indent}    {arguments[:-1]}", f"{indent})"]
+    return [
+        f"{indent}{name}: (",
+        f"{indent}    {annotation}",
+        f"{indent}) = {call}(",
+        f"{indent}    {arguments[:-1]}",
+        f"{indent})",
+    ]
 
 
 def imports(module: str, names: Sequence[str]) -> list[str]:

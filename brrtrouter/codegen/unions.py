@@ -43,7 +43,11 @@ def choice(members: Sequence[Type], tags: Mapping[int, str | int] | None = None,
     flat = list(dict.fromkeys(leaf for member in members for leaf in leaves(member)))
     if ANY in flat:
         return ANY
-    named = {id(member.model): tags[at] for at, member in enumerate(members) if isinstance(member, Named) and at in tags} if tags else {}
+    named = (
+        {id(member.model): tags[at] for at, member in enumerate(members) if isinstance(member, Named) and at in tags}
+        if tags
+        else {}
+    )
     narrow = _widened(flat, named, tag_field)
     found = members if set(narrow) == set(flat) else narrow
     found = [each for each in found if each != NONE] + ([NONE] if NONE in flat else [])
@@ -53,11 +57,11 @@ def choice(members: Sequence[Type], tags: Mapping[int, str | int] | None = None,
 
 
 def _widened(flat: list[Type], named: Mapping[int, str | int], tag_field: str) -> list[Type]:
-    objects = [each for each in flat if isinstance(each, (Named, MapOf))]
+    objects: list[Type] = [each for each in flat if isinstance(each, (Named, MapOf))]
     lists = [each for each in flat if isinstance(each, ListOf)]
     texts = [each for each in flat if _is_text(each)]
     integers = [each for each in flat if each == INT or _is_integers(each)]
-    rest = [each for each in flat if isinstance(each, Plain) and each != INT and each.text not in _TEXTS]
+    rest: list[Type] = [each for each in flat if isinstance(each, Plain) and each != INT and each.text not in _TEXTS]
     found: list[Type] = []
     if len(objects) > 1 and not _tagged(objects, named, tag_field):
         objects = [_common_map(objects)]
@@ -93,7 +97,9 @@ def _literals(found: list[Type], otherwise: Type) -> list[Type]:
     if len(found) < 2:
         return found
     if all(isinstance(each, LiteralOf) for each in found):
-        return [LiteralOf(tuple(dict.fromkeys(v for each in found if isinstance(each, LiteralOf) for v in each.values)))]
+        return [
+            LiteralOf(tuple(dict.fromkeys(v for each in found if isinstance(each, LiteralOf) for v in each.values)))
+        ]
     return [otherwise]
 
 
@@ -107,7 +113,10 @@ def _tagged(objects: list[Type], named: Mapping[int, str | int], tag_field: str)
         tags = [_tag_of(struct, name, named if name == tag_field else {}) for struct in structs]
         if None in tags or len(set(tags)) != len(tags) or len({type(tag) for tag in tags}) != 1:
             continue
-        if any(struct.tag_field and (struct.tag_field, struct.tag) != (name, tag) for struct, tag in zip(structs, tags, strict=True)):
+        if any(
+            struct.tag_field and (struct.tag_field, struct.tag) != (name, tag)
+            for struct, tag in zip(structs, tags, strict=True)
+        ):
             continue
         for struct, tag in zip(structs, tags, strict=True):
             assert tag is not None
