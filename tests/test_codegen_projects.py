@@ -102,3 +102,39 @@ def test_a_reference_out_of_the_folder_is_refused(tmp_path: Path, capsys: pytest
     assert main(["gen", str(file), "-o", str(tmp_path / "project"), "--allow-outside"]) == 2
     assert "../other.yaml" in capsys.readouterr().err
     assert not (tmp_path / "project").exists()
+
+
+def test_event_streams_and_web_sockets_have_handlers_that_fit(tmp_path: Path) -> None:
+    stream = {"200": {"description": "x", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Live", "version": "1"},
+        "paths": {
+            "/ticks": {"get": {"operationId": "ticks", "responses": stream}},
+            "/chat": {
+                "get": {
+                    "operationId": "chat",
+                    "tags": ["chat"],
+                    "x-websocket": True,
+                    "responses": {"101": {"description": "x"}},
+                }
+            },
+        },
+    }
+    folder = tmp_path / "project"
+    assert generate(folder, document, "--client") == 0
+    is_clean(folder, tmp_path / "cache")
+    assert "3 passed, 1 skipped" in passes_its_tests(folder)
+    assert "async def chat(ws: WebSocket) -> None:" in (folder / "live/handlers/chat/chat.py").read_text()
+
+
+def test_other_media_types_of_a_body_reach_the_handler_too(tmp_path: Path) -> None:
+    content = {
+        "application/json": {"schema": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+        "text/plain": {"schema": {"type": "string"}},
+    }
+    post = {"operationId": "put", "requestBody": {"content": content}, "responses": {"204": {"description": "x"}}}
+    document = {"openapi": "3.1.0", "info": {"title": "Both", "version": "1"}, "paths": {"/a": {"post": post}}}
+    folder = tmp_path / "project"
+    assert generate(folder, document) == 0
+    assert "body: Any = None" in (folder / "both/handlers/operations/put.py").read_text()

@@ -22,7 +22,7 @@ def client_files(project: Project) -> list[File]:
     errors = _errors(project)
     found = [File(f"{package}/client/errors.py", _errors_file(project, errors).encode(), "client")]
     for module in project.modules:
-        operations = [each for each in project.operations if each.module == module]
+        operations = [each for each in project.operations if each.module == module and not each.spec.websocket]
         text = _module(project, module, operations, errors)
         found.append(File(f"{package}/client/{_file(module)}.py", text.encode(), "client"))
     found.append(File(f"{package}/client/__init__.py", _index(project).encode(), "client"))
@@ -99,7 +99,7 @@ def _module(project: Project, module: str, operations: list[Operation], errors: 
     classes: list[str] = []
     models: list[Model] = []
     aliases: list[str] = []
-    runtime = {"Call", "Caller", "AsyncCaller"}
+    runtime = {"Caller", "AsyncCaller", *(["Call"] if operations else [])}
     for operation in operations:
         calls += ["", *_call(operation, errors, runtime)]
         models += [m for each in operation.arguments for m in models_in(each.type)]

@@ -47,6 +47,8 @@ def is_answer(outcome: Outcome) -> bool:
 
 def handler_file(project: Project, operation: Operation) -> str:
     """The text of one handler."""
+    if operation.spec.websocket:
+        return _socket_file(operation)
     main = None if operation.plain_request else plainly(operation)
     names = [] if operation.plain_request else answer_names(operation)
     more: dict[str, set[str]] = {}
@@ -79,6 +81,14 @@ def handler_file(project: Project, operation: Operation) -> str:
     gap = [""] if ": TypeAlias" in lines[0] else ["", ""]
     imported = [*imported, *gap] if imported else gap[:-1]
     return joined([*top, "", "from __future__ import annotations", "", *imported, *lines])
+
+
+def _socket_file(operation: Operation) -> str:
+    """The text of the handler of a WebSocket: it sends back what comes."""
+    lines = docstring(f"{operation.title}: {one_line(operation.doc)}")
+    lines += ["", "from __future__ import annotations", "", "from brrtrouter import WebSocket", "", ""]
+    lines += [f"async def {operation.function}(ws: WebSocket) -> None:", *docstring(operation.doc, "    ")]
+    return joined([*lines, "    async for message in ws:", "        await ws.send(message)"])
 
 
 def _arguments(operation: Operation, models: list[Model]) -> list[str]:
@@ -168,20 +178,22 @@ def registry_file(project: Project) -> str:
     found: dict[str, Operation] = {}
     for operation in project.operations:
         found.setdefault(operation.spec.handler, operation)
-    more: dict[str, set[str]] = {"collections.abc": {"Callable"}, "brrtrouter": {"Request"}}
-    body = ["HANDLERS: dict[str, Callable[[Request], Any]] = {"]
+    more: dict[str, set[str]] = {"collections.abc": {"Callable"}}
+    body = ["HANDLERS: dict[str, Callable[..., Any]] = {"]
     for name, operation in found.items():
-        if operation.plain_request:
+        if operation.plain_request or operation.spec.websocket:
             body.append(f"    {literal(name)}: {operation.function},")
             continue
-        more[f"{project.package}.binding"] = {"Argument", "bind"}
+        needed = more.setdefault(f"{project.package}.binding", {"bind"})
+        if operation.arguments or operation.payload is not None:
+            needed.add("Argument")
         body += [f"    {literal(name)}: bind(", f"        {operation.function},"]
         for each in operation.arguments:
             parts = map(literal, (each.name, each.location, each.wire))
             body += bracketed("Argument(", list(parts), "),", "        ")
         body += ['        Argument("body", "body"),'] if operation.payload is not None else []
         body.append("    ),")
-    body = [*body, "}"] if found else ["HANDLERS: dict[str, Callable[[Request], Any]] = {}"]
+    body = [*body, "}"] if found else ["HANDLERS: dict[str, Callable[..., Any]] = {}"]
     for operation in found.values():
         more[f"{project.package}.handlers.{operation.module}.{operation.function}"] = {operation.function}
     imported = header(project, "\n".join(body), (), more=more)

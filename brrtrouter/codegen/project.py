@@ -97,7 +97,9 @@ def _values(project: Project, source: str, *, client: bool) -> dict[str, str]:
     def listed(names: tuple[str, ...]) -> str:
         return ", ".join(f'"{name}"' for name in names)
 
-    base = ("brrtrouter[client]", "msgspec>=0.19") if client else ("brrtrouter", "msgspec>=0.19")
+    sockets = any(each.spec.websocket for each in project.operations)
+    extras = ",".join([*(["client"] if client else []), *(["websocket"] if sockets else [])])
+    base = (f"brrtrouter[{extras}]" if extras else "brrtrouter", "msgspec>=0.19")
     row = f"| `{project.package}/client` | a client, sync and async |\n" if client else ""
     return {
         "package": project.package,

@@ -88,6 +88,8 @@ class RequestMaker:
         declared = [each.status for each in operation.spec.responses]
         alike = [each for each in declared if each[0] == str(status)[0] or each == "default"] or [str(status)]
         case: dict[str, Any] = {"operation": operation.function, "statuses": alike}
+        if operation.spec.websocket:
+            return {**case, "skip": "it is a WebSocket"}
         try:
             sent = self.request(operation)
         except Unmakeable as reason:
