@@ -10,6 +10,7 @@ set.
 """
 
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
     Compression,
@@ -42,6 +43,7 @@ __all__ = [
     "Endpoints",
     "Limits",
     "Loading",
+    "Log",
     "Metrics",
     "Outgoing",
     "Receiver",
@@ -50,6 +52,7 @@ __all__ = [
     "Security",
     "Server",
     "Static",
+    "Tracing",
     "Validation",
     "api_key_variable",
     "load_config",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.credentials import ApiKey, Basic, Jwks
 
 
@@ -322,6 +323,8 @@ class Config:
     request_id: RequestId = field(default_factory=RequestId)
     static: Static = field(default_factory=Static)
     metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
     cors: Cors = field(default_factory=Cors)
     security: Security = field(default_factory=Security)
     webhooks: Mapping[str, Receiver] = field(default_factory=lambda: MappingProxyType({}))
