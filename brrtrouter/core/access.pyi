@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 
 from typing_extensions import Self
 
+from brrtrouter.core.request import Request
+
 class AccessLines:
     """The lines of an access log.
 
@@ -31,5 +33,8 @@ class AccessLines:
     ) -> Self: ...
     @property
     def dropped(self) -> int: ...
+    def write(self, request: Request) -> None:
+        """Write the line of a request at once, as if it had just been answered."""
+
     def take(self) -> tuple[bytes, int]:
         """(lines, how many were dropped since the last time)."""

@@ -76,6 +76,10 @@ cdef class AccessLines:
         self.dropped = 0
         return lines, dropped
 
+    def write(self, Request request not None):
+        """Write the line of a request at once, as if it had just been answered."""
+        self.add(request, 0, 0)
+
     cdef bint wanted(self, int status, uint64_t now) noexcept:
         cdef uint64_t second = now // SECOND
         if second != self.second:

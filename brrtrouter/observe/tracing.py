@@ -14,7 +14,6 @@ import random
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
 
 from brrtrouter import __version__, config
 from brrtrouter.core.observer import Sampler, Trace
@@ -71,15 +70,15 @@ class Tracing:
         """Make the provider and its thread, in the process that serves."""
         if self._provider is not None and self._pid == os.getpid():
             return
-        from opentelemetry import trace
+        from brrtrouter.observe.latest import become
 
         self._pid = os.getpid()
         self.sampler.reseed()
         found = _program_provider()
         self._owned = found is None
         self._provider = found if found is not None else self._make_provider()
-        if self._owned and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-            trace.set_tracer_provider(self._provider)
+        if self._owned:
+            become(self._provider)
         self._tracer = self._provider.get_tracer("brrtrouter", __version__)
 
     def _make_provider(self) -> Any:
@@ -106,7 +105,6 @@ class Tracing:
             shutdown_on_exit=False,
         )
         provider.add_span_processor(BatchSpanProcessor(self._exporter()))
-        _made.add(provider)
         return provider
 
     def _exporter(self) -> SpanExporter:
@@ -220,17 +218,13 @@ class Tracing:
         return trace.set_span_in_context(Unsampled(trace.INVALID_SPAN_CONTEXT), Context())
 
 
-# Of the providers that applications have made one may have become the program's; that one is no choice of the program.
-_made: WeakSet[Any] = WeakSet()
-
-
 def _program_provider() -> Any:
     """The provider of the SDK that the program has set itself, if it has."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
     found = trace.get_tracer_provider()
-    return found if isinstance(found, TracerProvider) and found not in _made else None
+    return found if isinstance(found, TracerProvider) else None
 
 
 class Spans:
