@@ -30,10 +30,10 @@ DOCUMENT: dict[str, Any] = {
     "info": {"title": "t", "version": "1"},
     "paths": {
         "/items/{id}": {"get": {"operationId": "get", "responses": {}}},
-        "/locked": {"get": {"operationId": "get", "security": [{"Key": []}], "responses": {}}},
+        "/locked": {"get": {"operationId": "locked", "security": [{"Key": []}], "responses": {}}},
         "/broken": {"get": {"operationId": "broken", "responses": {}}},
         "/stream": {"get": {"operationId": "stream", "responses": {}}},
-        "/good": {"get": {"operationId": "get", "responses": {}}},
+        "/good": {"get": {"operationId": "good", "responses": {}}},
     },
     "components": {"securitySchemes": {"Key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
 }
@@ -56,7 +56,7 @@ async def stream(request: Request) -> Any:
     return Response(200, chunks(), None, "text/plain")
 
 
-HANDLERS = {"get": get, "broken": broken, "stream": stream}
+HANDLERS = {"get": get, "locked": get, "good": get, "broken": broken, "stream": stream}
 KEYS = {"api_keys": {"Key": {"keys": [{"key": "the-key", "subject": "amélie\x9b"}]}}}
 
 
@@ -102,7 +102,7 @@ def test_a_line_tells_of_a_request_what_there_is(tmp_path: Path) -> None:
 
 def test_a_message_that_is_refused_before_it_is_a_request_has_a_line(tmp_path: Path) -> None:
     target = tmp_path / "log"
-    with running(application(target)) as server, Client(server) as client:
+    with running(application(target)) as server, Client(server.url) as client:
         client.send(b"GET /\x1b[31m HTTP/9\r\n\r\n")
         assert client.answer().status == 400
     (line,) = map(json.loads, target.read_text().splitlines())
@@ -196,7 +196,7 @@ def test_a_disk_that_is_full_and_a_reader_that_is_gone_do_not_hurt_serving(tmp_p
     with Served(tmp_path, "--port", "0", environ=environ) as served:
         url = served.url()
         assert served.process.stdout is not None
-        os.close(served.process.stdout.fileno())
+        served.process.stdout.close()
         assert [httpx.get(f"{url}/who").status_code for _ in range(3)] == [200] * 3
         served.signal(signal.SIGTERM)
         assert served.process.wait(TIMEOUT) == 0
@@ -246,6 +246,9 @@ def loggers() -> Iterator[None]:
     logger = logging.getLogger("brrtrouter")
     before = (logger.handlers[:], logger.level, logger.propagate)
     yield
+    for handler in logger.handlers:
+        if handler not in before[0]:
+            handler.close()
     logger.handlers[:], level, logger.propagate = before
     logger.setLevel(level)
 

@@ -61,6 +61,8 @@ cdef class AccessLines:
         self.masks_client = masks_client
         self.hides_path = hides_path
         self.wake = wake
+        self.second = <uint64_t>-1
+        self.stamped = -1
         self.names = {}
         self.routes = {}
         self.state = 0x9e3779b97f4a7c15

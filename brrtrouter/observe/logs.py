@@ -93,6 +93,7 @@ def configure(settings: config.Log) -> None:
     for known in [*logger.handlers]:
         if settings.application == "root" or getattr(known, "brrtrouter", False):
             logger.removeHandler(known)
+            known.close()
     handler.brrtrouter = True  # type: ignore[attr-defined]
     logger.addHandler(handler)
     logger.setLevel(settings.level.upper())

@@ -120,6 +120,7 @@ class Metrics:
             for label, row in rows:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
+        yield self._auth_failures(rows)
         for name, text, value in zip(("stack", "stack_used"), _STACKS, self._stack_use(), strict=True):
             yield GaugeMetricFamily(f"brrtrouter_coroutine_{name}_bytes", text, value=value)
         if self._seat is not None:
