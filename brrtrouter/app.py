@@ -24,6 +24,7 @@ from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.mock import Mock, MockRefusals
 from brrtrouter.dispatch.pool import Pools
 from brrtrouter.dispatch.registry import Handler, Registry
+from brrtrouter.dispatch.reloads import Reloads
 from brrtrouter.dispatch.static import Folder, Folders
 from brrtrouter.errors import ConfigError, HandlerError, SpecError
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from brrtrouter.observe.metrics import Metrics
     from brrtrouter.observe.watch import Watch
     from brrtrouter.server.handle import Server
+    from brrtrouter.server.reload import Changes
 
 logger = logging.getLogger("brrtrouter")
 F = TypeVar("F", bound=Handler)
@@ -121,8 +123,10 @@ class App:
         webhooks: Mapping[str, str | Receiver] | None = None,
         static: Mapping[str, Folder] | None = None,
     ) -> None:
+        options: dict[str, Any] = {"echo": echo, "mock": mock, "seed": seed, "base_path": base_path, "strict": strict}
+        options.update(response_validation=response_validation, documents=documents, webhooks=webhooks, static=static)
+        self.arguments = spec, handlers, config, options
         self.config = configured(load_config(config), response_validation)
-        options = schema_options(self.config)
         loading = self.config.loading
         self.specification = load(
             spec,
@@ -132,7 +136,7 @@ class App:
             allow_network=NETWORK[loading.network],
             documents=documents,
             cache=loading.cache or None,
-            options=options,
+            options=schema_options(self.config),
         )
         self.specification, self._signers = mount(
             self.specification, {**self.config.webhooks, **(webhooks or {})}, self.config.outgoing
@@ -162,6 +166,7 @@ class App:
         self._watch: Watch | None = None  # the access log and tracing, likewise
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
+        self.reloads = Reloads()
 
     # -- registration
 
@@ -212,6 +217,33 @@ class App:
     def _refuse_when_built(self, what: str) -> None:
         if self._service is not None:
             raise ConfigError(f"{what} cannot be added after the app has started")
+
+    # -- change while it runs
+
+    def reload(self) -> Changes:
+        """Read description, handlers and configuration again, and let a running server go on with what they say.
+
+        The new version is tried out in another process first.  Requests under way finish with the old one; what was
+        registered on this object stays.  Raises ReloadError, a BrrtError: nothing has changed, and it says why.
+        """
+        changes: Changes = import_module("brrtrouter.server.reload").reload(self)
+        return changes
+
+    def again(self) -> App:
+        """A new application from the arguments of this one."""
+        spec, handlers, config, options = self.arguments
+        return App(spec, handlers, config, middleware=self._middleware, security=self._providers, **options)
+
+    def adopt(self, other: App) -> None:
+        """Take on everything of another application, which is compiled first; what was registered here stays."""
+        other.registry.take_over(self.registry)
+        other.readiness, other.reloads, other._mounts = self.readiness, self.reloads, self._mounts
+        if other._pools.bounds == self._pools.bounds:
+            other._pools = self._pools
+        service = other.service
+        kept = ("_listeners", "_gateway", "arguments")
+        self.__dict__.update({name: value for name, value in vars(other).items() if name not in kept})
+        self._install(service)
 
     # -- what is sent, and where answers lead
 
@@ -281,7 +313,7 @@ class App:
         if self.config.metrics.enabled:
             routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
-                self.config.metrics, routes, self._pools.stack_use
+                self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
             )
         self._watch = watch_for(self.config)
         if self._watch is not None and self._watch.tracing is not None:

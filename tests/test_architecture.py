@@ -23,13 +23,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": set(),
     "dispatch": {"core"},
     "policy": {"core", "dispatch"},
-    "observe": {"core", "__version__"},
+    "observe": {"core", "dispatch", "__version__"},
     "outgoing": {"spec", "core"},
     "providers": {"spec", "core", "policy", "outgoing"},
     "asgi": {"core"},
     "wiring": {"spec", "core", "policy", "providers", "observe"},
     "app": {"spec", "core", "dispatch", "policy", "observe", "outgoing", "asgi", "providers", "wiring"},
-    "server": {"app", "core", "observe"},
+    "server": {"app", "core", "dispatch", "observe"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }
@@ -43,7 +43,7 @@ NEVER: dict[str, set[str]] = {
     "policy": {"asyncio", "socket", "socketserver", "selectors", "ssl", "uvloop", "httptools"},
 }
 # The one way upwards: an application starts its server by a name, when it is told to.
-BY_NAME = {"app": {"start": "server", "run": "server"}}
+BY_NAME = {"app": {"start": "server", "run": "server", "reload": "server"}}
 
 Found = tuple[str, str]  # the function it is in ("" at the top), the dotted name of the module
 
@@ -153,7 +153,11 @@ def test_only_the_outermost_layer_and_the_start_of_an_app_reach_the_server() -> 
     }
     assert reaching <= {"cli", "testing"}
     found = Imports(PACKAGE / "app.py").by_name
-    assert {function for function, module in found if module.startswith("brrtrouter.server")} == {"start", "run"}
+    assert {function for function, module in found if module.startswith("brrtrouter.server")} == {
+        "start",
+        "run",
+        "reload",
+    }
 
 
 def test_the_parser_of_cython_imports_sees_all_forms(tmp_path: Path) -> None:

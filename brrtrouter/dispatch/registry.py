@@ -156,6 +156,11 @@ class Registry:
         if inline:
             self._inline.add(name)
 
+    def take_over(self, other: Registry) -> None:
+        """Have what was registered elsewhere, one by one, too."""
+        self._registered.update(other._registered)
+        self._inline.update(other._inline)
+
     def is_inline(self, name: str, function: Handler) -> bool:
         """Whether a plain function is to run on the event loop."""
         mark = getattr(function, _MARK, None)

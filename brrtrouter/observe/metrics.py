@@ -16,6 +16,7 @@ from brrtrouter import config
 from brrtrouter.core.meter import REASONS, STATUSES, Meter
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
+from brrtrouter.dispatch.pool import Sample
 from brrtrouter.errors import ConfigError
 from brrtrouter.observe.board import Label, Layout, Seat, Totals
 
@@ -40,17 +41,11 @@ _COUNTERS: Final = (
 )
 
 
-_STACKS: Final = (
-    "Bytes of the largest stack of a thread that runs handlers, of the process that answers.",
-    "The most bytes of its stack that such a thread has ever used, of the process that answers.",
-)
-
-
 class Metrics:
     """The counts of an application; a collector for a registry of prometheus-client.
 
-    routes: method and path template of each operation, in the order of the service.  stack_use: the size of the
-    largest stack of a handler's thread, and the most that was ever used of one, in bytes; of this process.
+    routes: method and path template of each operation, in the order of the service.  sources: more values, of
+    this process.
     Raises ConfigError when prometheus-client is not installed.
     """
 
@@ -58,7 +53,7 @@ class Metrics:
         self,
         settings: config.Metrics,
         routes: Sequence[Label],
-        stack_use: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        sources: Sequence[Callable[[], Iterable[Sample]]] = (),
     ) -> None:
         try:
             import prometheus_client
@@ -73,7 +68,7 @@ class Metrics:
         labels = [*routes, *(("HEAD", route[1]) for route, apart in zip(routes, heads, strict=True) if apart)]
         self._layout = Layout(len(_PROCESS), (*labels, UNMATCHED), _FIXED, settings.buckets)
         self._seat: Seat | None = None
-        self._stack_use = stack_use
+        self._sources = tuple(sources)
 
     def share(self, folder: Path, worker: int) -> None:
         """Count where the other workers of a `board.Board` see it.  Raises OSError when there is no room."""
@@ -121,8 +116,11 @@ class Metrics:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
         yield self._auth_failures(rows)
-        for name, text, value in zip(("stack", "stack_used"), _STACKS, self._stack_use(), strict=True):
-            yield GaugeMetricFamily(f"brrtrouter_coroutine_{name}_bytes", text, value=value)
+        for sample in (each for source in self._sources for each in source()):
+            if sample.kind == "counter":
+                yield CounterMetricFamily(sample.name, sample.text, value=sample.value)
+            else:
+                yield GaugeMetricFamily(sample.name, sample.text, value=sample.value)
         if self._seat is not None:
             yield from _processes(totals)
 
