@@ -141,7 +141,8 @@ def test_no_octet_of_a_client_breaks_a_line(agent: bytes, query: bytes) -> None:
     made.write(exchange.request)
     text, dropped = made.take()
     assert dropped == 0
-    assert text.endswith(b"\n") and text.count(b"\n") == 1
+    assert text.endswith(b"\n")
+    assert text.count(b"\n") == 1
     assert all(0x20 <= octet < 0x7F for octet in text[:-1])
     line = json.loads(text)
     if exchange.refusal is None:

@@ -20,6 +20,7 @@ from brrtrouter.config import (
     ETag,
     Limits,
     Loading,
+    Log,
     Metrics,
     Outgoing,
     Receiver,
@@ -28,6 +29,7 @@ from brrtrouter.config import (
     Security,
     Server,
     Static,
+    Tracing,
     Validation,
 )
 from brrtrouter.credentials import Basic, Jwks
@@ -50,6 +52,8 @@ SECTIONS = {
     "request_id": RequestId,
     "static": Static,
     "metrics": Metrics,
+    "log": Log,
+    "tracing": Tracing,
     "cors": Cors,
     "security": Security,
 }

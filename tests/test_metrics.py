@@ -151,7 +151,9 @@ def test_every_request_is_counted_once_under_its_method_template_and_status() ->
             "*,*,405": 1,
             "*,*,204": 1,
         }
-        assert samples["auth_failures_total GET,/locked,missing"] == samples["auth_failures_total GET,/slow,missing"] == 1
+        assert (
+            samples["auth_failures_total GET,/locked,missing"] == samples["auth_failures_total GET,/slow,missing"] == 1
+        )
         assert samples["validation_failures_total GET,/items/{id}"] == 1
         assert samples["validation_failures_total POST,/items/{id}"] == 2
         assert samples["request_duration_seconds_count GET,/items/{id}"] == 8

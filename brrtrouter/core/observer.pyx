@@ -131,7 +131,8 @@ cdef class Observer:
 
     log: `AccessLines`.  sampler, tracer: which requests are traced, and what makes spans of them: `begin(request,
     trace)`, which sets `trace.spans`, `end(request, trace, status)`, and `leave()` for a request that is not sampled,
-    unless the variable `state` says `unsampled` already.  parent: the variable that tells the traceparent of one.  current: the variable for the id of the request.  metered: a meter reads the clock.
+    unless the variable `state` says `unsampled` already.  parent: the variable that tells the traceparent of one.
+    current: the variable for the id of the request.  metered: a meter reads the clock.
     """
 
     def __init__(self, *, AccessLines log=None, Sampler sampler=None, tracer=None, state=None, unsampled=None,

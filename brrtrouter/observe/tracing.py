@@ -28,7 +28,7 @@ INSTALL: Final = "tracing needs another package: pip install 'brrtrouter[otel]'"
 PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROPAGATED: Final = {"tracecontext": ("traceparent", "tracestate"), "baggage": ("baggage",)}
 # Methods that are told as they are (HTTP semantic conventions); others are `_OTHER`.
-METHODS: Final = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY".split())
+METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"])
 ALL: Final = 2**64
 UNSAMPLED: Final = "unsampled"
 # What the current context was made for: a Trace or UNSAMPLED; and the caller's fields of what is not sampled.

@@ -71,4 +71,3 @@ class Watch:
         """Write the lines that wait."""
         if self.access is not None:
             self.access.close()
-

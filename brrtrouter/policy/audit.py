@@ -12,8 +12,8 @@ logger = logging.getLogger("brrtrouter.audit")
 def audit(request: Request, status: int, reason: str, schemes: tuple[str, ...] = ()) -> None:
     """Tell who was refused what and why.
 
-    reason: a word of a closed list, such as "missing", "invalid" or "scope".  schemes: what the operation asks for.  The
-    record has all of it as attributes too: request_id, client, operation, status, reason, schemes.
+    reason: a word of a closed list, such as "missing", "invalid" or "scope".  schemes: what the operation asks for.
+    The record has all of it as attributes too: request_id, client, operation, status, reason, schemes.
     """
     if not logger.isEnabledFor(logging.WARNING):
         return

@@ -284,9 +284,7 @@ class Refused(Response):
     reason: str
 
 
-def _refusal(
-    request: Request, alternatives: tuple[tuple[Bound, ...], ...], denials: Sequence[Denial]
-) -> Response:
+def _refusal(request: Request, alternatives: tuple[tuple[Bound, ...], ...], denials: Sequence[Denial]) -> Response:
     reasons = {denial.reason for denial in denials}
     reason, (slug, detail) = next(each for each in _REFUSALS.items() if each[0] in reasons)
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
