@@ -98,7 +98,7 @@ def read(text: str, parse: Any = parse_text) -> Samples:
             continue
         for sample in family.samples:
             labels = ",".join(
-                sample.labels[name] for name in ("method", "path", "status", "le") if name in sample.labels
+                sample.labels[name] for name in ("method", "path", "status", "le", "reason") if name in sample.labels
             )
             key = sample.name.removeprefix("brrtrouter_") + (f" {labels}" if labels else "")
             assert key not in found or "worker" in sample.labels, f"{key} twice"
