@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brrtrouter import live
 from brrtrouter.asgi.types import Application, Receive, Scope, Send
 from brrtrouter.config import Config, load_config
 from brrtrouter.core.cors import CrossOrigin
@@ -167,6 +169,7 @@ class App:
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
         self.reloads = Reloads()
+        self._added: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     # -- registration
 
@@ -229,21 +232,76 @@ class App:
         changes: Changes = import_module("brrtrouter.server.reload").reload(self)
         return changes
 
+    def add_operation(
+        self,
+        method: str,
+        path: str,
+        operation: Mapping[str, Any],
+        handler: Handler | None = None,
+        *,
+        inline: bool = False,
+    ) -> None:
+        """Add an operation while the application runs: an Operation Object, whose references lead into the document.
+
+        path: as it would stand in the document.  handler: for its name, unless there is one already.  A running server
+        knows it from the next request on.  Raises SpecError, HandlerError and, where there is one already, BrrtError.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.added(self.specification, method, path, operation, schema_options(self.config))
+            if handler is not None:
+                other.registry = self.registry.with_one(other.specification.operations[-1].handler, handler, inline)
+            self._become(other)
+            self._added[method, path] = operation
+
+    def remove_operation(self, method: str, path: str) -> None:
+        """Take an operation away while the application runs: from the next request on its answer is 404, or 405.
+
+        Requests under way are answered.  Raises BrrtError when there is none.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.removed(self.specification, method, path)
+            self._become(other)
+            self._added.pop((method, path), None)
+
+    def unregister(self, name: str) -> None:
+        """Take away what was registered as the handler `name`; what the application was made with holds again.
+
+        Raises HandlerError when nothing was registered.
+        """
+        self.registry.unregister(name)
+        if self._service is not None:
+            self._install(self._replace(self._service, name))
+
     def again(self) -> App:
         """A new application from the arguments of this one."""
         spec, handlers, config, options = self.arguments
         return App(spec, handlers, config, middleware=self._middleware, security=self._providers, **options)
 
     def adopt(self, other: App) -> None:
-        """Take on everything of another application, which is compiled first; what was registered here stays."""
+        """Take on everything of another application; what was registered and added here stays."""
         other.registry.take_over(self.registry)
+        for (method, path), operation in self._added.items():
+            if not any(live.same(each, method, path, other.specification) for each in other.specification.operations):
+                other.specification = live.added(
+                    other.specification, method, path, operation, schema_options(other.config)
+                )
         other.readiness, other.reloads, other._mounts = self.readiness, self.reloads, self._mounts
         if other._pools.bounds == self._pools.bounds:
             other._pools = self._pools
+        self._become(other)
+
+    def _become(self, other: App) -> None:
+        """Compile another version of this application, then be it: nothing changes when it cannot be compiled."""
+        other._service = None
+        other._links = Links(other.specification.operations, other.config.outgoing.base_url)
         service = other.service
-        kept = ("_listeners", "_gateway", "arguments")
+        kept = ("_listeners", "_gateway", "_added", "arguments")
+        was_built = self._service is not None
         self.__dict__.update({name: value for name, value in vars(other).items() if name not in kept})
-        self._install(service)
+        if was_built:
+            self._install(service)
 
     # -- what is sent, and where answers lead
 
