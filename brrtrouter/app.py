@@ -373,7 +373,7 @@ class App:
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
                 self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
             )
-        self._watch = watch_for(self.config)
+        self._watch = watch_for(self.config, self._watch)
         if self._watch is not None and self._watch.tracing is not None:
             self.outgoing.trace_fields = self._watch.tracing.inject
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])

@@ -199,8 +199,13 @@ def example_book(seed: int) -> ExampleBook:
     return ExampleBook(seed)
 
 
-def watch_for(config: Config) -> Watch | None:
-    """What logs and traces requests, None when nothing does.  Imported only for settings that ask for it."""
+def watch_for(config: Config, known: Watch | None) -> Watch | None:
+    """What logs and traces requests, None when nothing does.  Imported only for settings that ask for it.
+
+    known: that of the version before, which goes on when its settings are the same.
+    """
+    if known is not None and known.fits(config):
+        return known
     log, traced = config.log, config.tracing.enabled
     untraced = traced == "off" or (traced == "auto" and not any(map(os.environ.get, OTLP_ENDPOINTS)))
     if untraced and not log.access and not log.context and log.application == "off":

@@ -34,6 +34,7 @@ class Watch:
     """
 
     def __init__(self, config: Config) -> None:
+        self._settings = (config.log, config.tracing, config.metrics.enabled)
         self.access: AccessLog | None = None
         self.tracing: Tracer | None = None
         self.observer: Observer | None = None
@@ -55,6 +56,10 @@ class Watch:
             current=current_request_id if config.log.context else None,
             metered=config.metrics.enabled,
         )
+
+    def fits(self, config: Config) -> bool:
+        """Whether these settings ask for the same."""
+        return self._settings == (config.log, config.tracing, config.metrics.enabled)
 
     def start(self) -> None:
         """The process that serves is about to."""
