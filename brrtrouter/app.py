@@ -59,12 +59,14 @@ from brrtrouter.wiring import (
     request_schemas,
     schema_options,
     security_text,
+    watch_for,
 )
 
 if TYPE_CHECKING:
     from brrtrouter.asgi.gateway import Gateway
     from brrtrouter.asgi.mount import Mounts
     from brrtrouter.observe.metrics import Metrics
+    from brrtrouter.observe.watch import Watch
     from brrtrouter.server.handle import Server
     from brrtrouter.server.reload import Changes
 
@@ -165,6 +167,7 @@ class App:
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
         self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
+        self._watch: Watch | None = None  # the access log and tracing, likewise
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
         self.reloads = Reloads()
@@ -373,6 +376,9 @@ class App:
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
                 self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
             )
+        self._watch = watch_for(self.config, self._watch)
+        if self._watch is not None and self._watch.tracing is not None:
+            self.outgoing.trace_fields = self._watch.tracing.inject
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -437,6 +443,7 @@ class App:
             mounts=self._beyond(),
             meter=None if self.metrics is None else self.metrics.meter,
             cors=self._cors,
+            observer=None if self._watch is None else self._watch.observer,
         )
 
     def _beyond(self) -> Callable[[bytes], Operation | None] | None:
@@ -591,6 +598,8 @@ class App:
     async def startup(self) -> None:
         """Compile, and start what is mounted, in this event loop; servers call it.  Raises MountError."""
         _ = self.service
+        if self._watch is not None:
+            self._watch.start()
         if self._mounts is not None:
             await self._mounts.startup()
 
@@ -599,6 +608,8 @@ class App:
         if self._mounts is not None:
             await self._mounts.shutdown(self.config.limits.drain)
         await self.outgoing.aclose()
+        if self._watch is not None:
+            await self._watch.aclose()
         self.close()
 
     def start(self, host: str = "127.0.0.1", port: int = 8080) -> Server:
@@ -621,5 +632,7 @@ class App:
     def close(self) -> None:
         """Let the threads of the application end."""
         self._pools.close()
+        if self._watch is not None:
+            self._watch.close()
         if self._compressor is not None:
             self._compressor.close()

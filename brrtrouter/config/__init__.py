@@ -10,6 +10,7 @@ set.
 """
 
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
@@ -43,6 +44,7 @@ __all__ = [
     "Endpoints",
     "Limits",
     "Loading",
+    "Log",
     "Metrics",
     "Outgoing",
     "Receiver",
@@ -52,6 +54,7 @@ __all__ = [
     "Server",
     "Sse",
     "Static",
+    "Tracing",
     "Validation",
     "WebSocketSettings",
     "api_key_variable",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.credentials import ApiKey, Basic, Jwks
 
@@ -325,6 +326,8 @@ class Config:
     request_id: RequestId = field(default_factory=RequestId)
     static: Static = field(default_factory=Static)
     metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
     cors: Cors = field(default_factory=Cors)
     sse: Sse = field(default_factory=Sse)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
