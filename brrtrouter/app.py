@@ -43,6 +43,7 @@ from brrtrouter.wiring import (
     add_route,
     added_fields,
     around_all,
+    close_providers,
     configured,
     content_decoders,
     core_operation,
@@ -146,6 +147,7 @@ class App:
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
+        self._verifying: list[SecurityProvider] = []  # those that are in use, when the service is built
         self._pool = Pool(self.config.limits.handler_threads, self.config.limits.handler_queue)
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
         self._gateway: Gateway | None = None
@@ -448,6 +450,7 @@ class App:
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
         found = {name: self._provider(schemes[name]) for name in names}
         providers = {name: provider for name, provider in found.items() if provider is not None}
+        self._verifying = list(providers.values())
         missing = [how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
             raise ConfigError("; ".join(sorted(missing)))
@@ -517,5 +520,6 @@ class App:
     def close(self) -> None:
         """Let the threads of the application end."""
         self._pool.close()
+        close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

@@ -18,6 +18,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "outgoing.signature_format": ("standard", "hex"),
     "server.forwarded": ("x-forwarded", "forwarded"),
     "server.tls_client": ("required", "optional"),
+    "spiffe.client": ("required", "optional"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -93,5 +94,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "server.worker_timeout": (0, 86_400),
     "server.tls_check": (0, 86_400),
     "cors.max_age": (0, 86_400),
+    "spiffe.start_timeout": (0.1, 86_400),
+    "spiffe.retry_limit": (0.1, 3600),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd
