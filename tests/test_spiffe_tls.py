@@ -1,4 +1,4 @@
-"""The server's own certificate from a SPIFFE Workload API, clients of one trust domain, and both changing while it runs."""
+"""The certificate of the server from a SPIFFE Workload API, and clients of one trust domain, while both change."""
 
 from __future__ import annotations
 
