@@ -22,7 +22,7 @@ from brrtrouter.dispatch.echo import echo
 from brrtrouter.dispatch.kinds import mode_of, never_blocks
 from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.mock import Mock, MockRefusals
-from brrtrouter.dispatch.pool import Pool
+from brrtrouter.dispatch.pool import Pools
 from brrtrouter.dispatch.registry import Handler, Registry
 from brrtrouter.dispatch.static import Folder, Folders
 from brrtrouter.errors import ConfigError, HandlerError, SpecError
@@ -47,6 +47,7 @@ from brrtrouter.wiring import (
     configured,
     content_decoders,
     core_operation,
+    default_stack,
     example_book,
     finisher,
     how_to_configure,
@@ -148,7 +149,8 @@ class App:
             check_middleware(layer)
         self._providers = dict(security or {})
         self._verifying: list[SecurityProvider] = []  # those that are in use, when the service is built
-        self._pool = Pool(self.config.limits.handler_threads, self.config.limits.handler_queue)
+        limits = self.config.limits
+        self._pools = Pools(limits.handler_threads, limits.handler_queue, default_stack(limits.handler_stack))
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
         self._gateway: Gateway | None = None
         self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
@@ -277,7 +279,9 @@ class App:
         matcher = self._matcher(endpoints, declared)
         if self.config.metrics.enabled:
             routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
-            self.metrics = import_module("brrtrouter.observe.metrics").Metrics(self.config.metrics, routes)
+            self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
+                self.config.metrics, routes, self._pools.stack_use
+            )
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -412,7 +416,7 @@ class App:
             if operation.stream_body and found is not None:
                 text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
                 raise HandlerError(f"the handler {operation.handler!r}: {text}")
-            call, mode = self._pool.wrap(function), Mode.TASK
+            call, mode = self._pools.of(operation.stack_size).wrap(function), Mode.TASK
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         if function not in (echo, not_implemented):  # which answer without knowing what is described
             if self.config.outgoing.link_header and has_links(operation):
@@ -519,7 +523,7 @@ class App:
 
     def close(self) -> None:
         """Let the threads of the application end."""
-        self._pool.close()
+        self._pools.close()
         close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

@@ -108,6 +108,11 @@ def content_decoders(settings: Compression) -> Decoders:
     return Decoders.of(settings.requests)
 
 
+def default_stack(size: int) -> int:
+    """The setting `limits.handler_stack` as threads get it: 0 for what the system gives, else no less than needed."""
+    return model.stack_size(size) if size else 0
+
+
 def configured(config: Config, response_validation: str | None) -> Config:
     """The settings with what was given to the App itself."""
     if response_validation is None:

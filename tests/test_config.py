@@ -46,6 +46,7 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "ranges": (0, "x", (-1, 1001)),
     "handler_threads": (1, "x", (0, 10_001)),
     "handler_queue": (0, "x", (-1, 2**31)),
+    "handler_stack": (0x40000, "x", (-1, 2**30 + 1)),
     "drain": (0.5, "x", (-0.1, 86_401, float("nan"), float("inf"))),
     "connections": (0, "x", (-1, 1_000_001)),
     "backlog": (1, "x", (0, 65_536)),
@@ -377,7 +378,7 @@ def test_an_empty_variable_is_not_set() -> None:
 
 
 def test_variables_of_others_are_ignored() -> None:
-    assert plain(BRRTR_STACK_SIZE="1", BRRTR="1", LIMITS__BODY="1", HOME="/") == Config()
+    assert plain(BRRTR_OTHER="1", BRRTR="1", LIMITS__BODY="1", HOME="/") == Config()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 _PREFIX: Final = "BRRTR_"
 _ANY_KEY: Final = _PREFIX + "API_KEY"
 _ONE_KEY: Final = _ANY_KEY + "__"
+# Names of their own for settings that have one by their section too.
+_ALIASES: Final[Mapping[str, str]] = {"BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK"}
 
 
 def api_key_variable(scheme: str) -> str:
@@ -80,7 +82,7 @@ def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
             keys["*"] = ApiKey(text)
         elif variable.startswith(_ONE_KEY):
             keys[variable[len(_ONE_KEY) :]] = ApiKey(text)
-        elif "__" in variable:
+        elif "__" in variable or variable in _ALIASES:
             config = _with_variable(config, variable, text)
     if not keys:
         return config
@@ -90,7 +92,7 @@ def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
 
 def _with_variable(config: Config, variable: str, text: str) -> Config:
     """One more setting, as if it stood in the file."""
-    section, _, key = variable[len(_PREFIX) :].lower().partition("__")
+    section, _, key = _ALIASES.get(variable, variable)[len(_PREFIX) :].lower().partition("__")
     current = getattr(config, section, None)
     if not is_dataclass(current) or isinstance(current, Security):
         raise ConfigError(f"{variable}: there is no section {section!r} to set in the environment")

@@ -52,6 +52,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.pipeline": (1, 10_000),
     "limits.ranges": (0, 1000),
     "limits.handler_threads": (1, 10_000),
+    "limits.handler_stack": (0, 1 << 30),
     "limits.drain": (0, 86_400),
     "limits.connections": (0, 1_000_000),
     "limits.backlog": (1, 65_535),

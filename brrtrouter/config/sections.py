@@ -41,6 +41,7 @@ class Limits:
     ranges: int = 16
     handler_threads: int = 8
     handler_queue: int = 1024
+    handler_stack: int = 0
     drain: float = 30.0
     connections: int = 0
     backlog: int = 2048

@@ -426,6 +426,12 @@ cdef class Connection(Watched):
 
     # -- the end
 
+    cdef int forget_known(self) except -1:
+        self.known = None
+        self.known_request = None
+        self.known_again = False
+        return 0
+
     cdef bint is_idle(self):
         return self.task is None and not self.waiting and self.reading is None and self.first is None
 

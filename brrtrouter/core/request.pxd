@@ -70,6 +70,8 @@ cdef class Request:
 
     cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1
     cdef int adopt_captures(self, const brrt_match *found, uint32_t path_offset) except -1
+    cdef bint repeatable(self) noexcept
+    cdef Request repeated(self)
     cdef object field_value(self, const char *name, Py_ssize_t length)
     cdef int find_field(self, const char *name, Py_ssize_t length, uint32_t start) noexcept
     cdef bint has_conditions(self) noexcept

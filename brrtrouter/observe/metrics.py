@@ -8,7 +8,7 @@ operation share one pair, UNMATCHED.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,14 +41,26 @@ _COUNTERS: Final = (
 )
 
 
+_STACKS: Final = (
+    "Bytes of the largest stack of a thread that runs handlers, of the process that answers.",
+    "The most bytes of its stack that such a thread has ever used, of the process that answers.",
+)
+
+
 class Metrics:
     """The counts of an application; a collector for a registry of prometheus-client.
 
-    routes: method and path template of each operation, in the order of the service.
+    routes: method and path template of each operation, in the order of the service.  stack_use: the size of the
+    largest stack of a handler's thread, and the most that was ever used of one, in bytes; of this process.
     Raises ConfigError when prometheus-client is not installed.
     """
 
-    def __init__(self, settings: config.Metrics, routes: Sequence[Label]) -> None:
+    def __init__(
+        self,
+        settings: config.Metrics,
+        routes: Sequence[Label],
+        stack_use: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    ) -> None:
         try:
             import prometheus_client
         except ImportError:
@@ -62,6 +74,7 @@ class Metrics:
         labels = [*routes, *(("HEAD", route[1]) for route, apart in zip(routes, heads, strict=True) if apart)]
         self._layout = Layout(len(_PROCESS), (*labels, UNMATCHED), _FIXED, settings.buckets)
         self._seat: Seat | None = None
+        self._stack_use = stack_use
 
     def share(self, folder: Path, worker: int) -> None:
         """Count where the other workers of a `board.Board` see it.  Raises OSError when there is no room."""
@@ -108,6 +121,8 @@ class Metrics:
             for label, row in rows:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
+        for name, text, value in zip(("stack", "stack_used"), _STACKS, self._stack_use(), strict=True):
+            yield GaugeMetricFamily(f"brrtrouter_coroutine_{name}_bytes", text, value=value)
         if self._seat is not None:
             yield from _processes(totals)
 

@@ -1,6 +1,6 @@
 """What another server has said about credentials: one question for all who ask at one time, and bounded memory.
 
-Credentials are known by keyed hashes only.  A failure of that server is never remembered as a refusal: while it is away
+Credentials are known by names: keys, which hold for long, by keyed hashes only.  A failure of that server is never remembered as a refusal: while it is away
 what is known may stay in use for a while, and of the rest nobody can tell (503).
 """
 
@@ -61,23 +61,24 @@ class Answers:
         self._challenge = challenge
         self._what = what
         self._secret = secrets.token_bytes(32)
-        self._known: Recent[bytes, _Known] = Recent(terms.size)
+        self._known: Recent[str | bytes, _Known] = Recent(terms.size)
         self._failures = 0
         self._retry = float("-inf")
         # One table for each event loop: tests and servers in threads have several.
-        self._flights: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bytes, asyncio.Task[Verdict]]]
+        self._flights: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str | bytes, asyncio.Task[Verdict]]]
         self._flights = WeakKeyDictionary()
 
-    def name(self, credential: bytes) -> bytes:
-        """What a credential is known by."""
-        return hashlib.blake2b(credential, key=self._secret, digest_size=32).digest()
+    def hashed(self, credential: bytes) -> bytes:
+        """A name for a credential that tells nobody what it is."""
+        # The secret in front is as good as BLAKE2's own way to have a key, and a short credential is one block with it.
+        return hashlib.blake2b(self._secret + credential).digest()
 
-    def known(self, name: bytes) -> Verdict | None:
+    def known(self, name: str | bytes) -> Verdict | None:
         """What was said a moment ago; None when it has to be asked."""
         found = self._known.get(name)
         return found.verdict if found is not None and self._clock() < found.fresh else None
 
-    async def find(self, name: bytes, ask: Callable[[], Awaitable[Said]]) -> Verdict:
+    async def find(self, name: str | bytes, ask: Callable[[], Awaitable[Said]]) -> Verdict:
         """What `ask` says, which raises FetchError; once for all who want to know the same at one time."""
         loop = asyncio.get_running_loop()
         flights = self._flights.setdefault(loop, {})
@@ -90,7 +91,7 @@ class Answers:
             task.add_done_callback(lambda done: flights.pop(name, None))
         return await asyncio.shield(task)
 
-    async def _ask(self, name: bytes, ask: Callable[[], Awaitable[Said]]) -> Verdict:
+    async def _ask(self, name: str | bytes, ask: Callable[[], Awaitable[Said]]) -> Verdict:
         try:
             verdict, holds = await ask()
         except FetchError as error:
@@ -115,7 +116,7 @@ class Answers:
             self._retry = self._clock() + wait
         return max(wait, 1.0)
 
-    def _otherwise(self, name: bytes, retry_after: float) -> Verdict:
+    def _otherwise(self, name: str | bytes, retry_after: float) -> Verdict:
         found = self._known.get(name)
         if found is not None and self._clock() < found.usable:
             return found.verdict

@@ -72,20 +72,19 @@ class IntrospectionProvider:
         value = request.header("authorization")
         if value is None:
             return MISSING
+        known = self._answers.known(value)
+        if known is not None:
+            return allowed(known, scopes) if isinstance(known, Principal) else known
         token = token_in(value)
         if isinstance(token, Denial):
             return token
         # Characters of a token (RFC 6750 section 2.1): nothing else is worth a question.
         if len(token) > self._settings.max_token or not token.isascii() or not token.isprintable() or " " in token:
             return INVALID
-        name = self._answers.name(token.encode("ascii"))
-        known = self._answers.known(name)
-        if known is None:
-            return self._find(name, token, scopes)
-        return allowed(known, scopes) if isinstance(known, Principal) else known
+        return self._find(value, token, scopes)
 
-    async def _find(self, name: bytes, token: str, scopes: Sequence[str]) -> Verdict:
-        found = await self._answers.find(name, partial(self._ask, token))
+    async def _find(self, value: str, token: str, scopes: Sequence[str]) -> Verdict:
+        found = await self._answers.find(value, partial(self._ask, token))
         return allowed(found, scopes) if isinstance(found, Principal) else found
 
     async def _ask(self, token: str) -> Said:

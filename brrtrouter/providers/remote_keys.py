@@ -70,15 +70,16 @@ class RemoteKeyProvider:
         given = request.header(named) if named else credential(request, scheme)
         if given is None:
             return Denial("missing", self._wanted(scheme))
-        if scheme.location == "query" and not named:
-            given = given.encode("utf-8", "replace").decode("latin-1")
-        if len(given) > self._settings.max_key or not _VALUE.fullmatch(given):
-            return Denial("invalid", self._wanted(scheme))
-        name = self._answers.name(given.encode("latin-1"))
+        # Header fields are octets, of which text was made as Latin-1; in a query it was UTF-8.
+        octets = given.encode("utf-8" if scheme.location == "query" and not named else "latin-1")
+        name = self._answers.hashed(octets)
         known = self._answers.known(name)
-        if known is None:
-            return self._find(name, given, scheme, scopes)
-        return self._for_request(known, scheme, scopes)
+        if known is not None:
+            return self._for_request(known, scheme, scopes)
+        key = octets.decode("latin-1")
+        if len(key) > self._settings.max_key or not _VALUE.fullmatch(key):
+            return Denial("invalid", self._wanted(scheme))
+        return self._find(name, key, scheme, scopes)
 
     async def _find(self, name: bytes, key: str, scheme: Scheme, scopes: Sequence[str]) -> Verdict:
         return self._for_request(await self._answers.find(name, partial(self._ask, key, scheme.name)), scheme, scopes)

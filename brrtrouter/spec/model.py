@@ -26,6 +26,11 @@ CastType = Literal["null", "integer", "number", "boolean", "string"]
 # The extension by which an operation limits its body itself.
 MAX_BODY: Final = "x-brrtrouter-max-body"
 DEADLINE: Final = "x-brrtrouter-deadline-ms"
+STACK_SIZES: Final = ("x-brrtrouter-stack-size", "x-stack-size")
+# Stacks by name.  Python needs more of them than the names suggest: see docs/guide/handlers.md.
+STACK_NAMES: Final[Mapping[str, int]] = {"small": 1 << 20, "medium": 4 << 20, "large": 16 << 20}
+LEAST_STACK: Final = 256 * 1024
+MOST_STACK: Final = 1 << 30
 # The extension by which an operation gives its handler the body in pieces.
 STREAM: Final = "x-brrtrouter-stream"
 
@@ -311,6 +316,12 @@ class Operation:
         return limit / 1000 if type(limit) is int and limit >= 0 else -1.0
 
     @property
+    def stack_size(self) -> int | None:
+        """Bytes of stack that `x-brrtrouter-stack-size` asks for, for a handler that is a plain function; else None."""
+        asked = next((self.extensions[name] for name in STACK_SIZES if name in self.extensions), None)
+        return None if asked is None else stack_size(asked)
+
+    @property
     def stream_body(self) -> bool:
         """Whether `x-brrtrouter-stream` asks that the handler starts before the body is read."""
         return self.extensions.get(STREAM) is True
@@ -320,6 +331,23 @@ class Operation:
         """The status of a plain result: 200 when declared or when no 2xx is declared, else the smallest 2xx."""
         declared = sorted(int(r.status) for r in self.responses if r.status.isdigit() and r.status[0] == "2")
         return 200 if not declared or 200 in declared else declared[0]
+
+
+def stack_size(value: object) -> int:
+    """Bytes from a number, decimal or hexadecimal text, or a name of `STACK_NAMES`.  Raises ValueError.
+
+    Less than `LEAST_STACK` becomes that: the interpreter could not run in it.
+    """
+    found: object = value
+    if isinstance(value, str):
+        try:
+            found = STACK_NAMES[value] if value in STACK_NAMES else int(value, 0)
+        except ValueError:
+            found = None
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= MOST_STACK:
+        names = ", ".join(STACK_NAMES)
+        raise ValueError(f"{value!r} is no size of a stack: bytes up to {MOST_STACK}, decimal or 0x..., or {names}")
+    return max(found, LEAST_STACK)
 
 
 @dataclass(frozen=True, slots=True)
