@@ -1,7 +1,7 @@
 """What another server has said about credentials: one question for all who ask at one time, and bounded memory.
 
-Credentials are known by names: keys, which hold for long, by keyed hashes only.  A failure of that server is never remembered as a refusal: while it is away
-what is known may stay in use for a while, and of the rest nobody can tell (503).
+Keys, which hold for long, are known by keyed hashes only.  A failure of that server is never remembered as a refusal:
+while it is away what is known may stay in use for a while, and of the rest nobody can tell (503).
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from brrtrouter.policy.security import Denial, Principal, Verdict
@@ -40,16 +39,21 @@ class _Known(NamedTuple):
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How long answers are known, in seconds, and how much is asked: see `brrtrouter.config.Introspection`."""
+class Terms(Protocol):
+    """How long answers are known, and how much is asked: see `brrtrouter.config.Introspection`."""
 
-    size: int
-    ttl: float
-    negative_ttl: float
-    stale: float
-    concurrent: int
-    cooldown: float
+    @property
+    def cache_size(self) -> int: ...
+    @property
+    def cache_ttl_secs(self) -> float: ...
+    @property
+    def negative_ttl_secs(self) -> float: ...
+    @property
+    def stale_secs(self) -> float: ...
+    @property
+    def concurrent(self) -> int: ...
+    @property
+    def cooldown_secs(self) -> float: ...
 
 
 class Answers:
@@ -61,7 +65,7 @@ class Answers:
         self._challenge = challenge
         self._what = what
         self._secret = secrets.token_bytes(32)
-        self._known: Recent[str | bytes, _Known] = Recent(terms.size)
+        self._known: Recent[str | bytes, _Known] = Recent(terms.cache_size)
         self._failures = 0
         self._retry = float("-inf")
         # One table for each event loop: tests and servers in threads have several.
@@ -102,8 +106,8 @@ class Answers:
             return self._otherwise(name, 1.0)
         self._failures, self._retry = 0, float("-inf")
         terms, now, good = self._terms, self._clock(), isinstance(verdict, Principal)
-        fresh = now + min(terms.ttl if good else terms.negative_ttl, holds)
-        self._known.put(name, _Known(fresh, min(fresh + terms.stale, now + holds) if good else fresh, verdict))
+        fresh = now + min(terms.cache_ttl_secs if good else terms.negative_ttl_secs, holds)
+        self._known.put(name, _Known(fresh, min(fresh + terms.stale_secs, now + holds) if good else fresh, verdict))
         return verdict
 
     def _failed(self, error: FetchError) -> float:
@@ -111,7 +115,7 @@ class Answers:
         if not isinstance(error, Unreachable):
             return 1.0
         self._failures += 1
-        wait = min(self._terms.cooldown, 2.0 ** min(self._failures - _PATIENCE, 10))
+        wait = min(self._terms.cooldown_secs, 2.0 ** min(self._failures - _PATIENCE, 10))
         if self._failures >= _PATIENCE:
             self._retry = self._clock() + wait
         return max(wait, 1.0)

@@ -17,7 +17,7 @@ from brrtrouter.core.request import Request
 from brrtrouter.errors import ConfigError
 from brrtrouter.outgoing.guard import Target
 from brrtrouter.policy.security import Denial, Principal, Scheme, Verdict
-from brrtrouter.providers.answers import Answers, Said, Terms
+from brrtrouter.providers.answers import Answers, Said
 from brrtrouter.providers.bearer import INVALID, MISSING, REALM, allowed, token_in
 from brrtrouter.providers.discovery import described
 from brrtrouter.providers.fetch import FetchError, address, ask
@@ -54,15 +54,7 @@ class IntrospectionProvider:
         self._headers, self._form = _authentication(settings, where)
         self._expected = Expected(settings.iss, frozenset(settings.aud), settings.leeway_secs)
         self._wall, self._clock = wall, monotonic
-        terms = Terms(
-            settings.cache_size,
-            settings.cache_ttl_secs,
-            settings.negative_ttl_secs,
-            settings.stale_secs,
-            settings.concurrent,
-            settings.cooldown_secs,
-        )
-        self._answers = Answers(terms, monotonic, REALM, where)
+        self._answers = Answers(settings, monotonic, REALM, where)
 
     def authenticate(self, request: Request, scheme: Scheme, scopes: Sequence[str]) -> Verdict | Awaitable[Verdict]:
         """The verdict, at once for a token that was asked about a moment ago.

@@ -15,7 +15,7 @@ from brrtrouter.config import RemoteKey
 from brrtrouter.core.request import Request
 from brrtrouter.errors import ConfigError
 from brrtrouter.policy.security import Denial, Principal, Scheme, Verdict, challenge_for, credential
-from brrtrouter.providers.answers import Answers, Said, Terms
+from brrtrouter.providers.answers import Answers, Said
 from brrtrouter.providers.fetch import FetchError, address, ask
 from brrtrouter.providers.token import frozen, strict_json
 
@@ -51,15 +51,7 @@ class RemoteKeyProvider:
             if not _FIELD.fullmatch(text):
                 raise ConfigError(f"{where}.{name} is not the name of a header field")
         self._settings = settings
-        terms = Terms(
-            settings.cache_size,
-            settings.cache_ttl_secs,
-            settings.negative_ttl_secs,
-            settings.stale_secs,
-            settings.concurrent,
-            settings.cooldown_secs,
-        )
-        self._answers = Answers(terms, monotonic, "", where)
+        self._answers = Answers(settings, monotonic, "", where)
 
     def authenticate(self, request: Request, scheme: Scheme, scopes: Sequence[str]) -> Verdict | Awaitable[Verdict]:
         """The verdict, at once for a key that was asked about a moment ago.
