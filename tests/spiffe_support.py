@@ -39,13 +39,14 @@ class Domain:
         self.certificate, self.key = certificate, key
 
     @classmethod
-    def new(cls, name: str) -> Domain:
+    def new(cls, name: str, above: Domain | None = None) -> Domain:
+        """An authority of its own, or one `above` which there is another."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(*[index in (5, 6) for index in range(9)])  # keyCertSign, cRLSign
-        builder = _builder(_name(name), _name(name), key).add_extension(
+        builder = _builder(_name(name), above.certificate.subject if above else _name(name), key).add_extension(
             x509.BasicConstraints(True, None), critical=True
         )
-        return cls(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
+        return cls(builder.add_extension(usage, critical=True).sign(above.key if above else key, hashes.SHA256()), key)
 
     @classmethod
     def of(cls, authority: Any) -> Domain:

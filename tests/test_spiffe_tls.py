@@ -126,6 +126,28 @@ def test_one_of_several_svids_is_chosen(api: WorkloadApi) -> None:
             assert shown(address, client()) == certificate
 
 
+def test_the_authority_of_a_bundle_need_not_be_a_root(api: WorkloadApi) -> None:
+    below = Domain.new("example.org, below", above=EXAMPLE)
+    api.push_svids((below, ID))
+    context = client(domain=below, trusted=below)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    with serving(app_of(api.socket)) as address:
+        assert sent(address, context).status == 200
+
+
+def test_a_system_without_files_in_memory_serves_too(api: WorkloadApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.memfd_create", raising=False)
+    with serving(app_of(api.socket)) as address:
+        assert sent(address, client()).status == 200
+
+
+def test_nothing_follows_the_workload_api_when_the_server_has_stopped(api: WorkloadApi) -> None:
+    with serving(app_of(api.socket)) as address:
+        assert sent(address, client()).status == 200
+        assert any(thread.name == "brrtrouter-spiffe" for thread in threading.enumerate())
+    assert not any(thread.name == "brrtrouter-spiffe" for thread in threading.enumerate())
+
+
 # -- rotation
 
 

@@ -166,6 +166,21 @@ def test_a_token_is_no_longer_taken_when_it_has_expired(api: WorkloadApi) -> Non
     app.close()
 
 
+def test_nothing_follows_the_workload_api_when_the_app_is_closed_and_it_may_begin_again(tmp_path: Path) -> None:
+    with workload_api(tmp_path / "s") as api:
+        api.push_keys(example_org=[jwk(FIRST, "1")])
+        tried = provider(api, Clock())
+        app = application(tried)
+        with TestClient(app) as client:
+            for _ in range(2):
+                assert send(client, svid()).status == 200
+                thread = tried._watch._thread
+                assert thread is not None
+                assert thread.is_alive()
+                app.close()
+                assert not thread.is_alive()
+
+
 # -- bundles that change, and a Workload API that is away
 
 
