@@ -47,6 +47,7 @@ from brrtrouter.wiring import (
     add_route,
     added_fields,
     around_all,
+    close_providers,
     configured,
     content_decoders,
     core_operation,
@@ -156,6 +157,7 @@ class App:
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
+        self._verifying: list[SecurityProvider] = []  # those that are in use, when the service is built
         limits = self.config.limits
         self._pools = Pools(limits.handler_threads, limits.handler_queue, default_stack(limits.handler_stack))
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
@@ -559,6 +561,7 @@ class App:
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
         found = {name: self._provider(schemes[name]) for name in names}
         providers = {name: provider for name, provider in found.items() if provider is not None}
+        self._verifying = list(providers.values())
         missing = [how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
             raise ConfigError("; ".join(sorted(missing)))
@@ -634,5 +637,6 @@ class App:
         self._pools.close()
         if self._watch is not None:
             self._watch.close()
+        close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

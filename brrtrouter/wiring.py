@@ -193,6 +193,14 @@ def how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
     return f"{where}: {setting}pass one as App(security={{{scheme.name!r}: provider}})"
 
 
+def close_providers(providers: Iterable[object]) -> None:
+    """Let the threads of those that have some end."""
+    for provider in providers:
+        close = getattr(provider, "close", None)
+        if callable(close):
+            close()
+
+
 def example_book(seed: int) -> ExampleBook:
     """What mocks answer from.  Imported here, because a server with handlers has no use for what makes values."""
     from brrtrouter.spec.examples import ExampleBook

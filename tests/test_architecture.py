@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": {"core", "dispatch"},
     "observe": {"core", "dispatch", "__version__"},
     "outgoing": {"spec", "core"},
-    "providers": {"spec", "core", "policy", "outgoing"},
+    "workload": set(),
+    "providers": {"spec", "core", "policy", "outgoing", "workload"},
     "asgi": {"core"},
     "live": {"spec"},
     "realtime": {"core", "dispatch", "policy"},
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "live",
         "realtime",
     },
-    "server": {"app", "core", "dispatch", "observe"},
+    "server": {"app", "core", "dispatch", "observe", "workload"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }

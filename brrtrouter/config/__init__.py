@@ -9,6 +9,7 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.load import api_key_variable, load_config
 from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.realtime import Sse, WebSocketSettings
@@ -42,16 +43,22 @@ __all__ = [
     "Cors",
     "ETag",
     "Endpoints",
+    "Introspection",
     "Limits",
     "Loading",
     "Log",
     "Metrics",
+    "MutualTls",
     "Outgoing",
+    "PropelAuth",
     "Receiver",
+    "RemoteKey",
     "RequestId",
     "Routing",
     "Security",
     "Server",
+    "Spiffe",
+    "SpiffeTokens",
     "Sse",
     "Static",
     "Tracing",

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
+from brrtrouter.config.identities import Introspection, MutualTls, RemoteKey, SpiffeTokens
 from brrtrouter.config.rules import CHOICES, MATCHING, MOST_BOUNDS, PATH, RANGE, RANGES
 from brrtrouter.config.sections import Config, Receiver, Security, capitals
 from brrtrouter.credentials import ApiKey, Basic, Jwks, NamedKey
@@ -149,7 +150,6 @@ def _section(kind: type[Any], data: Any, where: str, prefix: str) -> Any:
 _RENAMED: Final[Mapping[str, str]] = {
     "port": "the option --port",
     "http": "limits.keep_alive, limits.handler_time and limits.connection_age",
-    "security.propelauth": "security.jwks",
     "security.bearer": "security.jwks, which verifies signatures",
     "security.oauth2": "security.jwks, which verifies signatures",
 }
@@ -264,7 +264,7 @@ def _receiver(entry: Any, where: str, name: str) -> Receiver:
 # Settings of one kind for each security scheme, by its name.
 _BY_SCHEME: Final[Mapping[Any, type[Any]]] = {
     Mapping[str, kind]: kind  # type: ignore[valid-type]
-    for kind in (ApiKey, Basic, Jwks)
+    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens)
 }
 
 

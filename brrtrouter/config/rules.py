@@ -25,6 +25,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "log.application": ("off", "brrtrouter", "root"),
     "tracing.enabled": ("auto", "on", "off"),
     "tracing.protocol": ("", "grpc", "http/protobuf"),
+    "spiffe.client": ("required", "optional"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -117,5 +118,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "log.buffer": (65_536, RANGE[1]),
     "tracing.sample_rate": (-1, 1),
     "tracing.flush": (0, 3600),
+    "spiffe.start_timeout": (0.1, 86_400),
+    "spiffe.retry_limit": (0.1, 3600),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd

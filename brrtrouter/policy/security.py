@@ -54,12 +54,12 @@ class Principal:
 class Denial:
     """Why a credential does not do.
 
-    There is none (401), it is not valid (401), it lacks scopes (403), it is not even of the form of one (400), or
-    nobody can tell now (503; `retry_after` seconds later somebody may).  `challenge` goes into WWW-Authenticate
-    (RFC 9110 section 11.6.1).
+    There is none (401), it is not valid (401), it lacks scopes (403), who it stands for is not let in (403), it is not
+    even of the form of one (400), or nobody can tell now (503; `retry_after` seconds later somebody may).
+    `challenge` goes into WWW-Authenticate (RFC 9110 section 11.6.1).
     """
 
-    reason: Literal["missing", "invalid", "scope", "malformed", "unavailable"]
+    reason: Literal["missing", "invalid", "scope", "forbidden", "malformed", "unavailable"]
     challenge: str
     retry_after: float = 1.0
 
@@ -90,6 +90,8 @@ def challenge_for(scheme: Scheme) -> str:
     """The challenge that tells a client what a scheme wants."""
     if scheme.type == "apiKey":
         return f"ApiKey in={_quoted(scheme.location)}, name={_quoted(scheme.parameter)}"
+    if scheme.type == "mutualTLS":
+        return 'MutualTLS realm="api"'
     if scheme.type == "http":
         return f'{scheme.http_scheme.title()} realm="api"'
     return 'Bearer realm="api"'
@@ -273,6 +275,7 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
     "unavailable": ("service-unavailable", "credentials cannot be verified now"),
     "malformed": ("bad-request", "the credential is malformed"),
     "scope": ("forbidden", "the credential does not have the scopes needed"),
+    "forbidden": ("forbidden", "the credential is of somebody who is not let in here"),
     "invalid": ("unauthorized", "the credential is not valid"),
     "missing": ("unauthorized", "a credential is needed"),
 }
