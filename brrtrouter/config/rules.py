@@ -66,6 +66,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.connection_age": (0, 31_536_000),
     "limits.linger": (0.01, 3600),
     "limits.pattern_work": (100_000, sys.maxsize),
+    "limits.pattern_work_request": (100_000, sys.maxsize),
     "outgoing.attempts": (1, 100),
     "outgoing.timeout": (0.001, 3600),
     "outgoing.total_time": (0.001, 86_400),

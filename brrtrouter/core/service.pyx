@@ -120,13 +120,15 @@ cdef class Operation:
     starts before the body is read, and reads it from `request.stream()`.  raw_content: it gets a body with a
     Content-Encoding as it came.  deadline: seconds until the handler has to have an answer, 0 for no end, -1 for the
     limit `handler_time`.  foreign: an application of its own answers, and nothing is said of origins in its place.
+    scope: None, or gives a context manager that is open while parameters and body are judged.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
                  security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False,
-                 raw_content=False, deadline=-1.0, foreign=False):
+                 raw_content=False, deadline=-1.0, foreign=False, scope=None):
         self.index = -1
         self.foreign = foreign
+        self.scope = scope
         self.method = method
         self.path = path
         self.handler = handler
@@ -152,7 +154,8 @@ cdef class Operation:
             method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
-            stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign)
+            stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign,
+            scope=self.scope)
 
     @property
     def suspends(self):
@@ -342,9 +345,15 @@ cdef class Service:
 
     cdef object prepare(self, Request request, Operation operation):
         """Decode and validate parameters and body.  None, or the Response that says what is wrong."""
-        cdef object faults = None
         if operation.parser is None:
             return None
+        if operation.scope is None:
+            return self.judge_parts(request, operation)
+        with operation.scope():
+            return self.judge_parts(request, operation)
+
+    cdef object judge_parts(self, Request request, Operation operation):
+        cdef object faults = None
         faults = operation.parser.parse(request)
         if faults is not None and (self.first_fault or operation.request_body is None):
             return self.invalid(faults, True)

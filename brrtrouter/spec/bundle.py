@@ -14,8 +14,9 @@ from urllib.parse import unquote
 from brrtrouter.errors import BrrtError
 from brrtrouter.spec.formats import bind
 from brrtrouter.spec.grammar import FIELDS
-from brrtrouter.spec.patterns import MAX_WORK, PatternTooLargeError, spell_out
+from brrtrouter.spec.patterns import MAX_REQUEST_WORK, MAX_WORK, PatternTooLargeError, spell_out
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem, Resource
+from brrtrouter.spec.work import COUNTED
 
 Direction = Literal["request", "response"]
 
@@ -47,7 +48,7 @@ class SchemaOptions(NamedTuple):
 
     formats: `format` is asserted, not only noted.  read_only, write_only: what a request, or an answer, with such a
     member is, "accept" or "refuse".  faults: how many faults of one value are told.  pattern_work: what a pattern may
-    take with one text (see `patterns.MAX_WORK`).
+    take with one text (see `patterns.MAX_WORK`).  request_work: what all patterns may take with the texts of a request.
     """
 
     formats: bool = True
@@ -55,6 +56,7 @@ class SchemaOptions(NamedTuple):
     write_only: str = "accept"
     faults: int = 100
     pattern_work: int = MAX_WORK
+    request_work: int = MAX_REQUEST_WORK
 
 
 # The dynamic anchors that the schemas entered so far have, the outermost first; each with the id of its schema's value.
@@ -77,7 +79,7 @@ class Bundler:
         self.files = files
         self.old = files.dialect == "3.0"
         self.formats = options.formats
-        self.pattern_work = options.pattern_work
+        self.work = (options.pattern_work, options.request_work)
         mark, policy = {
             "request": ("readOnly", options.read_only),
             "response": ("writeOnly", options.write_only),
@@ -203,7 +205,8 @@ class Bundler:
         _repair(schema)
         if "pattern" in schema or "patternProperties" in schema:
             try:
-                spell_out(schema, self.pattern_work)
+                if spell_out(schema, *self.work):
+                    schema[COUNTED] = schema.pop("pattern")
             except PatternTooLargeError as error:
                 raise SchemaCompileError(node.place, str(error)) from None
         if self.old:
