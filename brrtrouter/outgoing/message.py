@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus
@@ -67,6 +68,25 @@ def compose(
     media_type: str | None,
 ) -> Message:
     """Encode and validate.  Raises MessageError with everything that is wrong."""
+    with _account(operation):
+        return _compose(what, operation, body, parameters, headers, media_type)
+
+
+def _account(operation: Operation) -> AbstractContextManager[None]:
+    """Open while one message is judged, however many values it has."""
+    content = operation.request_body.content if operation.request_body is not None else ()
+    schemas = [each.schema for each in operation.parameters] + [each.schema for each in content]
+    return next((schema.account() for schema in schemas if schema is not None), nullcontext())
+
+
+def _compose(
+    what: str,
+    operation: Operation,
+    body: Any,
+    parameters: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+    media_type: str | None,
+) -> Message:
     faults: list[Fault] = []
     query, fields = encode_parameters(operation, parameters or {}, faults)
     extra = {**_DEFAULTS, **{name.lower(): (name, text) for name, text in (headers or {}).items()}}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import Any, Final, cast
@@ -26,11 +25,12 @@ from brrtrouter.spec.work import (
     COUNTED,
     PATTERN_OPTIONS,
     CountedPattern,
-    counted,
     explaining,
     is_spent,
+    minding,
     opened,
     place_of,
+    plain,
     refusal,
 )
 
@@ -114,10 +114,12 @@ class Schema:
         return self._set.files.follow(self._node).value
 
     def bundled(self) -> Any:
-        """The schema with all that it refers to, as one JSON Schema 2020-12 document.
+        """The schema with all that it refers to, as one JSON Schema 2020-12 document."""
+        bundle = self.counted()
+        return plain(bundle) if self._bundler.counts else bundle
 
-        A pattern whose work is counted stands as the keyword `brrtrouter.spec.work.COUNTED`.
-        """
+    def counted(self) -> Any:
+        """Like `bundled`, but patterns whose work is counted stand as the keyword `brrtrouter.spec.work.COUNTED`."""
         with self._set.lock:
             return self._bundler.bundle(self._node)
 
@@ -125,6 +127,10 @@ class Schema:
         """Like `bundled`, with examples, defaults and discriminators (see `brrtrouter.spec.annotated`)."""
         with self._set.lock:
             return self._set.annotated(self._direction).bundle(self._node)
+
+    def account(self) -> AbstractContextManager[None]:
+        """Open while values are judged whose patterns may together take what those of one request may."""
+        return opened(self._set.options.request_work)
 
     def objections(self, value: Any, limit: int = 16) -> list[tuple[str | int, ...]]:
         """The places in `value` that are wrong, as the validator finds them; [] when it is valid."""
@@ -201,7 +207,7 @@ class Schema:
         try:
             self._validator, self._accepts = self._make(self._bundler.bundle(self._node))
             if self._accepts != self._validator.is_valid:
-                self.scope = partial(opened, self._set.options.request_work)
+                self.scope = self.account
             return self._accepts
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             at = pointer(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ""
@@ -232,12 +238,12 @@ class Schema:
             mask=_MASK,
             keywords={COUNTED: cast("type[CountedPattern]", keyword)},
         )
-        return validator, counted(validator.is_valid, options.request_work) if patterns else validator.is_valid
+        return validator, minding(validator.is_valid, options.request_work) if patterns else validator.is_valid
 
     # -- faults ----------------------------------------------------------------------------------------------
 
     def _explain(self) -> Explainer:
-        bundle = self.bundled()
+        bundle = self.counted()
         registry = jsonschema_rs.Registry([(BUNDLE, bundle)])
         return Explainer(bundle, lambda part: self._make(part, registry)[0], self._choose)
 

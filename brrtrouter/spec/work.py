@@ -78,7 +78,7 @@ def explaining() -> Iterator[None]:
         _account.explaining = before
 
 
-def counted(is_valid: Callable[[object], bool], budget: int) -> Callable[[object], bool]:
+def minding(is_valid: Callable[[object], bool], budget: int) -> Callable[[object], bool]:
     """The check of a schema with counted patterns: what depended on a text that was not tried is not valid."""
 
     def accepts(value: object) -> bool:
@@ -147,6 +147,13 @@ class CountedPattern:
         if known is None:
             known = account.tried[self._pattern, text] = self._check(text)
         return known
+
+
+def plain(bundle: Any) -> Any:
+    """The bundle with `pattern` in place of the keyword of our own."""
+    if isinstance(bundle, dict):
+        return {"pattern" if name == COUNTED else name: plain(item) for name, item in bundle.items()}
+    return [plain(item) for item in bundle] if isinstance(bundle, list) else bundle
 
 
 def place_of(value: Any, text: str) -> str:
