@@ -20,14 +20,21 @@ if TYPE_CHECKING:
     from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
     from brrtrouter.dispatch.static import StaticFiles
+    from brrtrouter.realtime.channel import Channel
+    from brrtrouter.realtime.events import Comment, Event
+    from brrtrouter.realtime.websocket import ConnectionClosed, WebSocket
 
 __version__ = "0.1.0"
 
 __all__ = [
     "App",
     "BrrtError",
+    "Channel",
+    "Comment",
     "Config",
     "ConfigError",
+    "ConnectionClosed",
+    "Event",
     "File",
     "HandlerError",
     "Issue",
@@ -38,6 +45,7 @@ __all__ = [
     "RouteError",
     "SpecError",
     "StaticFiles",
+    "WebSocket",
     "handler",
     "load_config",
     "path_to_regex",
@@ -46,11 +54,16 @@ __all__ = [
 
 _LAZY = {
     "App": "brrtrouter.app",
+    "Channel": "brrtrouter.realtime.channel",
+    "Comment": "brrtrouter.realtime.events",
     "Config": "brrtrouter.config",
+    "ConnectionClosed": "brrtrouter.realtime.websocket",
+    "Event": "brrtrouter.realtime.events",
     "File": "brrtrouter.core.files",
     "Request": "brrtrouter.core.request",
     "Response": "brrtrouter.core.response",
     "StaticFiles": "brrtrouter.dispatch.static",
+    "WebSocket": "brrtrouter.realtime.websocket",
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
     "path_to_regex": "brrtrouter.core.regex",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brrtrouter import live
 from brrtrouter.asgi.types import Application, Receive, Scope, Send
 from brrtrouter.config import Config, load_config
 from brrtrouter.core.cors import CrossOrigin
@@ -22,8 +24,9 @@ from brrtrouter.dispatch.echo import echo
 from brrtrouter.dispatch.kinds import mode_of, never_blocks
 from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.mock import Mock, MockRefusals
-from brrtrouter.dispatch.pool import Pool
+from brrtrouter.dispatch.pool import Pools
 from brrtrouter.dispatch.registry import Handler, Registry
+from brrtrouter.dispatch.reloads import Reloads
 from brrtrouter.dispatch.static import Folder, Folders
 from brrtrouter.errors import ConfigError, HandlerError, SpecError
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
@@ -36,6 +39,7 @@ from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wra
 from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
 from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider, check_provider, compile_check
 from brrtrouter.providers import provider_for
+from brrtrouter.realtime.wiring import Realtime
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
 from brrtrouter.wiring import (
@@ -46,6 +50,7 @@ from brrtrouter.wiring import (
     configured,
     content_decoders,
     core_operation,
+    default_stack,
     example_book,
     finisher,
     how_to_configure,
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
     from brrtrouter.asgi.mount import Mounts
     from brrtrouter.observe.metrics import Metrics
     from brrtrouter.server.handle import Server
+    from brrtrouter.server.reload import Changes
 
 logger = logging.getLogger("brrtrouter")
 F = TypeVar("F", bound=Handler)
@@ -118,8 +124,10 @@ class App:
         webhooks: Mapping[str, str | Receiver] | None = None,
         static: Mapping[str, Folder] | None = None,
     ) -> None:
+        options: dict[str, Any] = {"echo": echo, "mock": mock, "seed": seed, "base_path": base_path, "strict": strict}
+        options.update(response_validation=response_validation, documents=documents, webhooks=webhooks, static=static)
+        self.arguments = spec, handlers, config, options
         self.config = configured(load_config(config), response_validation)
-        options = schema_options(self.config)
         loading = self.config.loading
         self.specification = load(
             spec,
@@ -129,7 +137,7 @@ class App:
             allow_network=NETWORK[loading.network],
             documents=documents,
             cache=loading.cache or None,
-            options=options,
+            options=schema_options(self.config),
         )
         self.specification, self._signers = mount(
             self.specification, {**self.config.webhooks, **(webhooks or {})}, self.config.outgoing
@@ -146,17 +154,21 @@ class App:
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
-        self._pool = Pool(self.config.limits.handler_threads, self.config.limits.handler_queue)
+        limits = self.config.limits
+        self._pools = Pools(limits.handler_threads, limits.handler_queue, default_stack(limits.handler_stack))
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
         self._gateway: Gateway | None = None
         self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
         self.readiness = builtin.Readiness()
+        self.realtime = Realtime(self.config, self._pools.default)
         self._compressor: Compressor | None = None
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
         self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
+        self.reloads = Reloads()
+        self._added: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     # -- registration
 
@@ -207,6 +219,89 @@ class App:
     def _refuse_when_built(self, what: str) -> None:
         if self._service is not None:
             raise ConfigError(f"{what} cannot be added after the app has started")
+
+    # -- change while it runs
+
+    def reload(self) -> Changes:
+        """Read description, handlers and configuration again, and let a running server go on with what they say.
+
+        The new version is tried out in another process first.  Requests under way finish with the old one; what was
+        registered on this object stays.  Raises ReloadError, a BrrtError: nothing has changed, and it says why.
+        """
+        changes: Changes = import_module("brrtrouter.server.reload").reload(self)
+        return changes
+
+    def add_operation(
+        self,
+        method: str,
+        path: str,
+        operation: Mapping[str, Any],
+        handler: Handler | None = None,
+        *,
+        inline: bool = False,
+    ) -> None:
+        """Add an operation while the application runs: an Operation Object, whose references lead into the document.
+
+        path: as it would stand in the document.  handler: for its name, unless there is one already.  A running server
+        knows it from the next request on.  Raises SpecError, HandlerError and, where there is one already, BrrtError.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.added(self.specification, method, path, operation, schema_options(self.config))
+            if handler is not None:
+                other.registry = self.registry.with_one(other.specification.operations[-1].handler, handler, inline)
+            self._become(other)
+            self._added[method, path] = operation
+
+    def remove_operation(self, method: str, path: str) -> None:
+        """Take an operation away while the application runs: from the next request on its answer is 404, or 405.
+
+        Requests under way are answered.  Raises BrrtError when there is none.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.removed(self.specification, method, path)
+            self._become(other)
+            self._added.pop((method, path), None)
+
+    def unregister(self, name: str) -> None:
+        """Take away what was registered as the handler `name`; what the application was made with holds again.
+
+        Raises HandlerError when nothing was registered.
+        """
+        self.registry.unregister(name)
+        if self._service is not None:
+            self._install(self._replace(self._service, name))
+
+    def again(self) -> App:
+        """A new application from the arguments of this one."""
+        spec, handlers, config, options = self.arguments
+        return App(spec, handlers, config, middleware=self._middleware, security=self._providers, **options)
+
+    def adopt(self, other: App) -> None:
+        """Take on everything of another application; what was registered and added here stays."""
+        other.registry.take_over(self.registry)
+        for (method, path), operation in self._added.items():
+            if not any(live.same(each, method, path, other.specification) for each in other.specification.operations):
+                other.specification = live.added(
+                    other.specification, method, path, operation, schema_options(other.config)
+                )
+        other.readiness, other.reloads, other._mounts = self.readiness, self.reloads, self._mounts
+        if other._pools.bounds == self._pools.bounds:
+            other._pools = self._pools
+        self._become(other)
+
+    def _become(self, other: App) -> None:
+        """Compile another version of this application, then be it: nothing changes when it cannot be compiled."""
+        other._service = None
+        other._links = Links(other.specification.operations, other.config.outgoing.base_url)
+        other.realtime.opened = self.realtime.opened
+        service = other.service
+        kept = ("_listeners", "_gateway", "_added", "arguments")
+        was_built = self._service is not None
+        self.__dict__.update({name: value for name, value in vars(other).items() if name not in kept})
+        if was_built:
+            self._install(service)
 
     # -- what is sent, and where answers lead
 
@@ -275,7 +370,9 @@ class App:
         matcher = self._matcher(endpoints, declared)
         if self.config.metrics.enabled:
             routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
-            self.metrics = import_module("brrtrouter.observe.metrics").Metrics(self.config.metrics, routes)
+            self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
+                self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
+            )
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -400,17 +497,24 @@ class App:
             function, reason = Mock(operation, self._book), "mock: no handler is registered"
         else:
             function, reason = not_implemented, "missing: answered with 501"
-        call, mode = function, mode_of(function)
+        if found is not None and operation.websocket:
+            call, mode = self.realtime.websocket(operation, function)
+        else:
+            call, mode = function, mode_of(function)
         kind = {Mode.SYNC: "thread", Mode.INLINE: "async, never suspends", Mode.TASK: "async"}[mode]
-        if mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
+        if operation.websocket and found is not None:
+            kind = "websocket"
+        elif mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
             kind = "inline"
-        elif mode is Mode.SYNC and never_blocks(function):
+        elif mode is Mode.SYNC and (never_blocks(function) or self.realtime.makes_generator(operation, function)):
             kind = "stream"
         elif mode is Mode.SYNC:
             if operation.stream_body and found is not None:
                 text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
                 raise HandlerError(f"the handler {operation.handler!r}: {text}")
-            call, mode = self._pool.wrap(function), Mode.TASK
+            call, mode = self._pools.of(operation.stack_size).wrap(function), Mode.TASK
+        if found is not None and operation.sse:
+            call, mode = self.realtime.events(call, mode)
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         if function not in (echo, not_implemented):  # which answer without knowing what is described
             if self.config.outgoing.link_header and has_links(operation):
@@ -516,6 +620,6 @@ class App:
 
     def close(self) -> None:
         """Let the threads of the application end."""
-        self._pool.close()
+        self._pools.close()
         if self._compressor is not None:
             self._compressor.close()

@@ -77,6 +77,7 @@ def core_operation(
         stream_body=operation.stream_body,
         deadline=operation.deadline,
         raw_content=raw_content,
+        upgrades=operation.websocket,
         scope=next((schema.scope for schema in request_schemas(operation) if schema.scope is not None), None),
     )
 
@@ -107,6 +108,11 @@ def request_ids(settings: RequestId) -> RequestIds:
 def content_decoders(settings: Compression) -> Decoders:
     """The codings that bodies of requests may have."""
     return Decoders.of(settings.requests)
+
+
+def default_stack(size: int) -> int:
+    """The setting `limits.handler_stack` as threads get it: 0 for what the system gives, else no less than needed."""
+    return model.stack_size(size) if size else 0
 
 
 def configured(config: Config, response_validation: str | None) -> Config:

@@ -21,7 +21,7 @@ LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 
     tests/test_matcher_property.py tests/test_regex.py tests/test_arguments_rules.py tests/test_styles.py \
     tests/test_values.py tests/test_protocol_requests.py tests/test_protocol_results.py tests/test_protocol_connection.py \
     tests/test_matcher_results.py tests/test_bodies_forms.py tests/test_bodies_multipart.py tests/test_bodies_stream.py \
-    tests/test_choices.py tests/test_http11.py tests/test_timeouts.py tests/test_timeouts_clock.py \
+    tests/test_choices.py tests/test_http11.py tests/test_repeated_heads.py tests/test_timeouts.py tests/test_timeouts_clock.py \
     tests/test_timeouts_handlers.py tests/test_hostile_clients.py tests/test_metrics.py tests/test_cors.py \
     tests/test_request_ids.py tests/test_compression.py tests/test_etags.py tests/test_files.py tests/test_files_sending.py \
     tests/test_asgi.py tests/test_asgi_mount.py tests/test_tls.py tests/test_proxy_protocol.py

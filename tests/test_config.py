@@ -46,6 +46,7 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "ranges": (0, "x", (-1, 1001)),
     "handler_threads": (1, "x", (0, 10_001)),
     "handler_queue": (0, "x", (-1, 2**31)),
+    "handler_stack": (0x40000, "x", (-1, 2**30 + 1)),
     "drain": (0.5, "x", (-0.1, 86_401, float("nan"), float("inf"))),
     "connections": (0, "x", (-1, 1_000_001)),
     "backlog": (1, "x", (0, 65_536)),
@@ -63,6 +64,8 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "linger": (0.01, "x", (0, 3601)),
     "linger_size": (0, "x", (-1, 2**31)),
     "pattern_work": (1_000_000, "x", (99_999,)),
+    "reload_time": (5.0, "x", (0, 3601)),
+    "reload_memory": (2**30, "x", (1000,)),
     "pattern_work_request": (10_000_000, "x", (99_999,)),
 }
 BAD_PATHS = ("health", "/{x}", "/a b", "/a?b", "/a#b", "/ü", "/%41")
@@ -255,9 +258,9 @@ def test_a_key_without_a_value_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"limit": {}}, "unknown key limit; known are compression, "),
-        ({"limits": {"bodies": 1}}, "unknown key limits.bodies; known are"),
-        ({"security": {"keys": {}}}, "unknown key security.keys; known are api_keys"),
+        ({"limit": {}}, "unknown key limit; did you mean limits?"),
+        ({"limits": {"bodies": 1}}, "unknown key limits.bodies; did you mean limits.body?"),
+        ({"security": {"keys": {}}}, "unknown key security.keys; did you mean security.api_keys?"),
         ({1: 2}, "unknown key 1"),
         ({"limits": 5}, "limits is not a mapping"),
         ({"limits": []}, "limits is not a mapping"),
@@ -378,7 +381,7 @@ def test_an_empty_variable_is_not_set() -> None:
 
 
 def test_variables_of_others_are_ignored() -> None:
-    assert plain(BRRTR_STACK_SIZE="1", BRRTR="1", LIMITS__BODY="1", HOME="/") == Config()
+    assert plain(BRRTR_OTHER="1", BRRTR="1", LIMITS__BODY="1", HOME="/") == Config()
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ from brrtrouter.config import (
     Routing,
     Security,
     Server,
+    Sse,
     Static,
     Validation,
+    WebSocketSettings,
 )
 from brrtrouter.credentials import Basic, Jwks
 
@@ -51,6 +53,8 @@ SECTIONS = {
     "static": Static,
     "metrics": Metrics,
     "cors": Cors,
+    "sse": Sse,
+    "websocket": WebSocketSettings,
     "security": Security,
 }
 BY_SCHEME = {"security.basic": Basic, "security.jwks": Jwks}

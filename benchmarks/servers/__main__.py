@@ -20,7 +20,8 @@ from benchmarks.servers.process import Served, Unavailable, ask, cpu_seconds, fr
 from benchmarks.servers.report import Results, Sample
 from benchmarks.servers.workloads import WORKLOADS, Workload
 
-WORKERS_WORKLOAD = Workload("workers", "", "pet")
+# Pipelined, so that the generator, which shares the cores with them, takes little of them.
+WORKERS_WORKLOAD = Workload("workers", "", "pet", depth=16)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,15 @@ def running(peers: list[Peer], core: set[int] | None, folder: Path, results: Res
 def take_turn(peer: Peer, served: Served, workload: Workload, generator: Generator, turn: Turn) -> Sample:
     request, _ = peer.operations[workload.operation]
     before = cpu_seconds(served.pid)
-    load = generator.run(served.port, request, turn.seconds, depth=workload.depth, rate=workload.rate, most=turn.most)
+    load = generator.run(
+        served.port,
+        request,
+        turn.seconds,
+        depth=workload.depth,
+        rate=workload.rate,
+        most=turn.most,
+        digits=workload.digits,
+    )
     spent = cpu_seconds(served.pid) - before
     return Sample(spent / load.requests * 1e6, load.requests / load.seconds, load.p50, load.p99)
 

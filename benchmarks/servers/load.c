@@ -1,11 +1,12 @@
 /* Asks an HTTP server on the loopback over keep-alive connections and prints what it cost the client, as JSON.
  *
- *     load PORT CONNECTIONS DEPTH REQUESTS MILLISECONDS RATE FILE
+ *     load PORT CONNECTIONS DEPTH REQUESTS MILLISECONDS RATE FILE [DIGITS]
  *
  * FILE holds one request.  Each connection keeps DEPTH of them under way until REQUESTS were answered or so many
  * MILLISECONDS have passed.  With a RATE above 0 the requests are due at fixed times instead, RATE a second over all
  * connections, whether or not the server keeps up, and a latency counts from the time at which the request was due: a
- * stalled server cannot hide the requests that nobody could send meanwhile.
+ * stalled server cannot hide the requests that nobody could send meanwhile.  Where DIGITS stands in the request, each one
+ * that is sent has another number of as many digits.
  */
 
 #define _GNU_SOURCE
@@ -15,6 +16,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ static char batch[MAX_REQUEST * MAX_DEPTH];
 
 struct run {
     size_t request_length;
+    size_t varied, digits; /* where a number stands that changes, and how long it is; 0 digits for nowhere */
     unsigned count, depth;
     uint64_t interval; /* nanoseconds between the requests of one connection, 0 for as fast as they are answered */
     uint64_t asked, answered, wanted, end;
@@ -96,9 +99,22 @@ static size_t answer_length(const char *s, size_t length)
     return 0;
 }
 
+/* Give each of the requests of a batch a number that those before it had not, until all were used. */
+static void vary(const struct run *run, unsigned requests)
+{
+    for (unsigned i = 0; i < requests; i++) {
+        char *end = batch + i * run->request_length + run->varied + run->digits;
+        uint64_t rest = run->asked + i;
+        for (size_t at = 1; at <= run->digits; at++, rest /= 10)
+            end[-(ptrdiff_t)at] = (char)('0' + (at == run->digits ? 1 + rest % 9 : rest % 10));
+    }
+}
+
 static void ask(struct run *run, struct connection *c, unsigned requests)
 {
     size_t length = run->request_length * requests;
+    if (run->digits != 0)
+        vary(run, requests);
     if (send(c->fd, batch, length, MSG_NOSIGNAL) != (ssize_t)length)
         fail("a request was not taken whole");
     c->awaited += requests;
@@ -206,8 +222,9 @@ static unsigned long number(const char *text, unsigned long least, unsigned long
     return value;
 }
 
-static void read_request(struct run *run, const char *name)
+static void read_request(struct run *run, const char *name, const char *digits)
 {
+    const char *found;
     FILE *file = fopen(name, "rb");
     if (file == NULL)
         fail(name);
@@ -215,6 +232,13 @@ static void read_request(struct run *run, const char *name)
     fclose(file);
     if (run->request_length == 0)
         fail("the request is empty");
+    if (digits != NULL) {
+        run->digits = strlen(digits);
+        found = memmem(batch, run->request_length, digits, run->digits);
+        if (run->digits == 0 || found == NULL)
+            fail("the digits do not stand in the request");
+        run->varied = (size_t)(found - batch);
+    }
     for (unsigned i = 1; i < MAX_DEPTH; i++)
         memcpy(batch + i * run->request_length, batch, run->request_length);
 }
@@ -226,8 +250,8 @@ int main(int argc, char **argv)
     uint64_t start;
     double seconds;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (argc != 8) {
-        fprintf(stderr, "usage: load PORT CONNECTIONS DEPTH REQUESTS MILLISECONDS RATE FILE\n");
+    if (argc != 8 && argc != 9) {
+        fprintf(stderr, "usage: load PORT CONNECTIONS DEPTH REQUESTS MILLISECONDS RATE FILE [DIGITS]\n");
         return 2;
     }
     run.count = (unsigned)number(argv[2], 1, MAX_CONNECTIONS);
@@ -235,7 +259,7 @@ int main(int argc, char **argv)
     run.wanted = number(argv[4], 1, 1000000000);
     rate = number(argv[6], 0, 1000000);
     run.interval = rate == 0 ? 0 : UINT64_C(1000000000) * run.count / rate;
-    read_request(&run, argv[7]);
+    read_request(&run, argv[7], argc == 9 ? argv[8] : NULL);
     errno = 0;
     start = now() + (rate == 0 ? 0 : 20000000u); /* after the last connection is open */
     run.end = start + number(argv[5], 1, MAX_SECONDS * 1000) * UINT64_C(1000000);

@@ -43,14 +43,25 @@ class Generator:
         subprocess.run([compiler, *flags, str(source), "-o", str(self._program)], check=True, timeout=120)
 
     def run(
-        self, port: int, request: bytes, seconds: float, *, depth: int = 1, rate: int = 0, most: int = 10**9
+        self,
+        port: int,
+        request: bytes,
+        seconds: float,
+        *,
+        depth: int = 1,
+        rate: int = 0,
+        most: int = 10**9,
+        digits: str = "",
     ) -> Load:
-        """Ask for so many seconds, or `most` requests.  Raises LoadError for any answer that is not a 200."""
+        """Ask for so many seconds, or `most` requests; `digits` in the request become another number each time.
+
+        Raises LoadError for any answer that is not a 200.
+        """
         file = self._folder / "request"
         file.write_bytes(request)
         numbers = (port, CONNECTIONS, depth, most, max(1, round(seconds * 1_000)), rate)
         process = subprocess.Popen(
-            [str(self._program), *map(str, numbers), str(file)],
+            [str(self._program), *map(str, numbers), str(file), *([digits] if digits else [])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -75,8 +75,8 @@ def markdown(results: Results, about: str) -> str:
     parts = [about, table(results)]
     if any((peer.name, "workers") in results.samples for peer in WORKERS):
         parts.append(
-            "One process and two workers, W3, all on the same cores as the generator: with two cores the generator "
-            "takes what the second worker could use, so the rate cannot double.\n\n" + workers_table(results)
+            "One process and two workers, W3 pipelined 16 deep, all on the same cores as the generator, which takes "
+            "little of them because it has few calls to make.\n\n" + workers_table(results)
         )
     if results.left_out:
         parts.append("Left out:\n" + "\n".join(f"- {name}: {why}" for name, why in results.left_out.items()))

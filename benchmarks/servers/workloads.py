@@ -13,18 +13,23 @@ STORED = {"id": 12345, "name": "Max", "status": "available", "tags": ["friendly"
 
 @dataclass(frozen=True)
 class Workload:
-    """A measurement: the request, how many of it are under way on each connection, and at which rate (0: no rate)."""
+    """A measurement: the request, how many of it are under way on each connection, and at which rate (0: no rate).
+
+    digits: where they stand in the request each one has another number.
+    """
 
     key: str
     title: str
     operation: str
     depth: int = 1
     rate: int = 0
+    digits: str = ""
 
 
 WORKLOADS = (
     Workload("W1", "W1: GET, fixed answer", "health"),
     Workload("W2", "W2: GET, three integers", "post"),
+    Workload("W2 varied", "W2, another path each time", "varied", digits="12345"),
     Workload("W3", "W3: POST, body validated", "pet"),
     Workload("pipelined", "W1, 16 deep", "health", depth=16),
     Workload("latency", "W2 at 10,000/s", "post", rate=10_000),
@@ -45,9 +50,11 @@ def send(method: str, target: str, value: Any, fields: str = "") -> bytes:
 
 Operations = dict[str, tuple[bytes, Any]]  # name -> (request, value of the answer; None: whatever comes)
 
+POST = (get("/users/12345/posts/678?limit=10"), {"id": 12345, "post_id": 678, "limit": 10})
 OPERATIONS: Operations = {
     "health": (get("/health"), {"status": "ok"}),
-    "post": (get("/users/12345/posts/678?limit=10"), {"id": 12345, "post_id": 678, "limit": 10}),
+    "post": POST,
+    "varied": POST,
     "pet": (send("POST", "/pets", PET), PET),
 }
 KEY = "X-API-Key: test123\r\n"

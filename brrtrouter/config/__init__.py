@@ -10,6 +10,7 @@ set.
 """
 
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
     Compression,
@@ -49,8 +50,10 @@ __all__ = [
     "Routing",
     "Security",
     "Server",
+    "Sse",
     "Static",
     "Validation",
+    "WebSocketSettings",
     "api_key_variable",
     "load_config",
 ]

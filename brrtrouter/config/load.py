@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 _PREFIX: Final = "BRRTR_"
 _ANY_KEY: Final = _PREFIX + "API_KEY"
 _ONE_KEY: Final = _ANY_KEY + "__"
+# Names of their own for settings that have one by their section too.
+_ALIASES: Final[Mapping[str, str]] = {"BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK"}
 
 
 def api_key_variable(scheme: str) -> str:
@@ -70,6 +72,18 @@ def _parse(text: bytes | str, where: str) -> Any:
         raise ConfigError(f"{where}: not YAML{place}: {reason}") from None
 
 
+def variable_for(variable: str) -> str | None:
+    """The name of the setting that an environment variable sets; None when it sets none."""
+    if not variable.startswith(_PREFIX):
+        return None
+    if variable == _ANY_KEY:
+        return "security.api_keys.*"
+    if variable.startswith(_ONE_KEY):
+        return f"security.api_keys.{variable[len(_ONE_KEY) :]}"
+    section, parts, key = _ALIASES.get(variable, variable)[len(_PREFIX) :].lower().partition("__")
+    return f"{section}.{key}" if parts else None
+
+
 def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
     keys: dict[str, ApiKey] = {}
     for variable, text in sorted(environ.items()):
@@ -79,7 +93,7 @@ def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
             keys["*"] = ApiKey(text)
         elif variable.startswith(_ONE_KEY):
             keys[variable[len(_ONE_KEY) :]] = ApiKey(text)
-        elif "__" in variable:
+        elif "__" in variable or variable in _ALIASES:
             config = _with_variable(config, variable, text)
     if not keys:
         return config
@@ -89,7 +103,7 @@ def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
 
 def _with_variable(config: Config, variable: str, text: str) -> Config:
     """One more setting, as if it stood in the file."""
-    section, _, key = variable[len(_PREFIX) :].lower().partition("__")
+    section, _, key = _ALIASES.get(variable, variable)[len(_PREFIX) :].lower().partition("__")
     current = getattr(config, section, None)
     if not is_dataclass(current) or isinstance(current, Security):
         raise ConfigError(f"{variable}: there is no section {section!r} to set in the environment")
@@ -117,10 +131,31 @@ def _section(kind: type[Any], data: Any, where: str, prefix: str) -> Any:
     hints = get_type_hints(kind)
     for name in data:
         if name not in hints:
-            raise ConfigError(f"{where}: unknown key {prefix}{name}; known are {', '.join(sorted(hints))}")
+            raise ConfigError(f"{where}: unknown key {prefix}{name}{_meant(str(name), prefix, hints)}")
     # A key without a value keeps its default, but for an endpoint "no value" is one.
     given = {name: value for name, value in data.items() if value is not None or hints[name] == (str | None)}
     return kind(**{name: _value(hints[name], value, where, prefix + name) for name, value in given.items()})
+
+
+# Keys that the Rust project of the same name has, and what they are called here.
+_RENAMED: Final[Mapping[str, str]] = {
+    "port": "the option --port",
+    "http": "limits.keep_alive, limits.handler_time and limits.connection_age",
+    "security.propelauth": "security.jwks",
+    "security.bearer": "security.jwks, which verifies signatures",
+    "security.oauth2": "security.jwks, which verifies signatures",
+}
+
+
+def _meant(name: str, prefix: str, known: Iterable[str]) -> str:
+    """What an unknown key may have been meant to be."""
+    from difflib import get_close_matches
+
+    full = prefix + name
+    if full in _RENAMED and name not in known:
+        return f": here that is {_RENAMED[full]}"
+    close = get_close_matches(name, list(known), 1)
+    return f"; did you mean {prefix}{close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def _value(hint: Any, value: Any, where: str, name: str) -> Any:

@@ -37,6 +37,14 @@ MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
 RANGE: Final = (0, 2**31 - 1)
 RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.request_line": (16, RANGE[1]),
+    "sse.keep_alive": (0, 86_400),
+    "websocket.message": (1, sys.maxsize),
+    "websocket.frame": (1, sys.maxsize),
+    "websocket.fragments": (1, RANGE[1]),
+    "websocket.queue": (1, 1_000_000),
+    "websocket.ping_interval": (0, 86_400),
+    "websocket.ping_timeout": (0, 86_400),
+    "websocket.close_wait": (0.1, 3600),
     "limits.header_field": (16, RANGE[1]),
     "limits.head": (64, RANGE[1]),
     "limits.header_count": (1, 256),  # BRRT_HEAD_MAX_FIELDS of csrc
@@ -51,6 +59,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.pipeline": (1, 10_000),
     "limits.ranges": (0, 1000),
     "limits.handler_threads": (1, 10_000),
+    "limits.handler_stack": (0, 1 << 30),
     "limits.drain": (0, 86_400),
     "limits.connections": (0, 1_000_000),
     "limits.backlog": (1, 65_535),
@@ -67,6 +76,8 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.linger": (0.01, 3600),
     "limits.pattern_work": (100_000, sys.maxsize),
     "limits.pattern_work_request": (100_000, sys.maxsize),
+    "limits.reload_time": (0.1, 3600),
+    "limits.reload_memory": (64 * 1024 * 1024, sys.maxsize),
     "outgoing.attempts": (1, 100),
     "outgoing.timeout": (0.001, 3600),
     "outgoing.total_time": (0.001, 86_400),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.credentials import ApiKey, Basic, Jwks
 
 
@@ -40,6 +41,7 @@ class Limits:
     ranges: int = 16
     handler_threads: int = 8
     handler_queue: int = 1024
+    handler_stack: int = 0
     drain: float = 30.0
     connections: int = 0
     backlog: int = 2048
@@ -58,6 +60,8 @@ class Limits:
     linger_size: int = 16 * 1024 * 1024
     pattern_work: int = 1_000_000
     pattern_work_request: int = 10_000_000
+    reload_time: float = 10.0
+    reload_memory: int = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +327,8 @@ class Config:
     static: Static = field(default_factory=Static)
     metrics: Metrics = field(default_factory=Metrics)
     cors: Cors = field(default_factory=Cors)
+    sse: Sse = field(default_factory=Sse)
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
     security: Security = field(default_factory=Security)
     webhooks: Mapping[str, Receiver] = field(default_factory=lambda: MappingProxyType({}))
 

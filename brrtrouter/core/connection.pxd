@@ -43,6 +43,11 @@ cdef class Connection(Watched):
     cdef Request reading
     cdef bint owes_continue  # the client waits for a 100 before it sends the body
     cdef bytes rest          # bytes that were received and not used yet
+    # The head of the last message, which need not be read again when it comes again; see HttpProtocol.read_known.
+    cdef bytes known         # perhaps with more behind it; None without one
+    cdef Py_ssize_t known_length, known_body  # of the head, and of the body behind it
+    cdef Request known_request  # what it was found to be, when it has come twice
+    cdef bint known_again    # the message that is being read has this head
     # Answering: one request at a time, the others wait in order.
     cdef bytes first         # what goes out next, and, in `out`, what goes out with it
     cdef list out
@@ -57,6 +62,8 @@ cdef class Connection(Watched):
     cdef bint writing_paused
     cdef object writable     # future for streams while writing is paused
     cdef bint ending         # the last answer was given to the transport, our side is finished
+    cdef bint upgrading      # what comes next may belong to another protocol: the last request asks for that
+    cdef object upgraded     # the session that has the connection now, see `switch`
     cdef public long long direct_bytes  # sent past the transport, whose buffer does not show them
 
     cdef int consume(self, bytes data) except -1
@@ -72,5 +79,6 @@ cdef class Connection(Watched):
     cdef int flush(self) except -1
     cdef int resume(self) except -1
     cdef int end(self) except -1
+    cdef int forget_known(self) except -1
     cdef bint is_last(self)
     cdef bint is_idle(self)

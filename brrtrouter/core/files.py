@@ -8,13 +8,13 @@ the whole file.  Small files then become bytes and go out with the head in one w
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import os
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from brrtrouter.core.conditional import evaluate, http_date, not_modified, parse_etags, range_applies
@@ -24,6 +24,9 @@ from brrtrouter.core.ranges import Piece, Unsatisfiable, content_range, length_o
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response, problem_response
 from brrtrouter.core.transfer import CHUNK, FileShrank, send_pieces
+
+if TYPE_CHECKING:
+    from mimetypes import MimeTypes
 
 SMALL: Final = 64 * 1024  # up to so many bytes are read at once and sent together with the head
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -51,10 +54,20 @@ _COMPRESSED: Final[Mapping[str, str]] = {
     "xz": "application/x-xz",
     "compress": "application/x-compress",
 }
-# Not the tables of the machine: the same file has the same type everywhere.
-_known = mimetypes.MimeTypes()
-for _suffix, _type in _TYPES.items():
-    _known.add_type(_type, _suffix)
+
+
+@cache
+def _types() -> MimeTypes:
+    """Types by suffix, not by the tables of the machine: the same file has the same type everywhere.
+
+    Made for the first file, because a server without files has no use for it.
+    """
+    from mimetypes import MimeTypes
+
+    known = MimeTypes()
+    for suffix, media_type in _TYPES.items():
+        known.add_type(media_type, suffix)
+    return known
 
 
 class File(Response):
@@ -228,7 +241,7 @@ def etag_of(facts: os.stat_result) -> str:
 
 def media_type_of(path: str) -> str:
     """What the suffix of a name says; texts are in UTF-8."""
-    media_type, coding = _known.guess_type(os.path.basename(path))
+    media_type, coding = _types().guess_type(os.path.basename(path))
     if coding is not None:  # of `a.tar.gz` the archive is sent, not a coded form of what is in it
         return _COMPRESSED.get(coding, "application/octet-stream")
     if media_type is None:

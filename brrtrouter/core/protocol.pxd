@@ -28,6 +28,8 @@ cdef class HttpProtocol(TimedConnection):
     cdef int new_judge(self) except -1
     cdef int hold(self, bytes rest, bint briefly) except -1
     cdef Py_ssize_t read_head(self, bytes data, Py_ssize_t at) except -1
+    cdef Py_ssize_t read_known(self, bytes data, Py_ssize_t at) except -1
+    cdef int learn(self, Request request, Py_ssize_t body_length) except -1
     cdef bint takes_whole(self, Request request, Service service, uint64_t content_length) except -1
     cdef Py_ssize_t read_whole(self, Request request, bytes data, Py_ssize_t at, Py_ssize_t length) except -1
     cdef bytes take_content(self)

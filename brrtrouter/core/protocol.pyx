@@ -12,7 +12,7 @@ import httptools
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from brrtrouter.core.connection cimport BETWEEN, CHUNKED, CLOSING, HEAD, LENGTH, PARTIAL, Endpoint
 from brrtrouter.core.csrc cimport (
@@ -24,6 +24,7 @@ from brrtrouter.core.csrc cimport (
     BRRT_HEAD_HAS_LENGTH,
     BRRT_HEAD_HAS_UPGRADE,
     BRRT_HEAD_LATER_MINOR,
+    BRRT_HEAD_UPGRADE,
     BRRT_OK,
     BRRT_PARTIAL,
     brrt_chunked_read,
@@ -45,6 +46,7 @@ from brrtrouter.core.connection import ClientGone
 from brrtrouter.core.response import problem_response
 
 cdef enum:
+    KNOWN_BYTES = 2048     # of a message whose head is remembered
     HEADS_PER_TICK = 64    # requests of one connection before the others have their turn
     # Heads that llhttp may not know as what they are, see for_judge.
     RESPELLED = BRRT_HEAD_HAS_UPGRADE | BRRT_HEAD_LATER_MINOR | BRRT_HEAD_CHUNKED
@@ -109,14 +111,20 @@ cdef class HttpProtocol(TimedConnection):
         if self.answering is not None:
             self.answering.tell_gone()
             self.answering = None
+        if self.upgraded is not None:
+            self.upgraded.lost()
         self.phase = CLOSING
         self.waiting.clear()
         self.transport = self.write = None
         self.parser = self.feed = None  # they hold bound methods of this object: a cycle
         self.reading = None
         self.rest = None
+        self.forget_known()
 
     def data_received(self, bytes data):
+        if self.upgraded is not None:
+            self.upgraded.received(data)
+            return
         if self.phase == CLOSING:
             if not self.ending:
                 self.pause_reading()  # the answers before the last one are still to be sent
@@ -134,7 +142,9 @@ cdef class HttpProtocol(TimedConnection):
         """The client will send no more: answers under way are still sent, then the connection is closed."""
         self.eof = True
         self.fail_stream("bad-request", "the body ends too early")
-        if self.task is None and not self.waiting:
+        if self.upgraded is not None or (self.task is None and not self.waiting):
+            return False
+        if self.answering is not None and self.answering.gone_at_eof:
             return False
         self.phase = CLOSING
         return True
@@ -175,7 +185,7 @@ cdef class HttpProtocol(TimedConnection):
         self.consuming = True
         while at < length and self.phase != CLOSING:
             if self.phase == HEAD:
-                if heads == HEADS_PER_TICK or self.writing_paused or (
+                if heads == HEADS_PER_TICK or self.writing_paused or self.upgrading or (
                         len(self.waiting) >= self.endpoint.service.max_pipeline):
                     self.hold(data[at:], heads == HEADS_PER_TICK)
                     break
@@ -214,6 +224,10 @@ cdef class HttpProtocol(TimedConnection):
         cdef Request request
         cdef bytes owner
         cdef Py_ssize_t message_length
+        if self.known is not None and self.searched == 0:
+            skip = self.read_known(data, at)
+            if skip != 0:
+                return skip
         if self.searched == 0:
             skip = brrt_head_skip(base, length)
             if skip != 0:
@@ -254,6 +268,50 @@ cdef class HttpProtocol(TimedConnection):
         self.begin(request, head.flags, head.content_length)
         return head_length
 
+    cdef Py_ssize_t read_known(self, bytes data, Py_ssize_t at) except -1:
+        """Read a message whose head is that of the message before, byte by byte; the bytes used, 0 for any other.
+
+        Both readers and the matcher have no memory: what they found in these bytes they would find again.  Neither of
+        them looks into a body of known length.
+        """
+        cdef const char *base = PyBytes_AS_STRING(data) + at
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data) - at
+        cdef Request request
+        if length < self.known_length or memcmp(base, PyBytes_AS_STRING(self.known), self.known_length) != 0:
+            return 0
+        if self.known_request is None or self.known_request.service is not self.endpoint.service:
+            self.known_again = True
+            return 0
+        if length < self.known_length + self.known_body:
+            return 0
+        request = self.known_request.repeated()
+        if self.known_body != 0:
+            request.raw_body = PyBytes_FromStringAndSize(base + self.known_length, self.known_body)
+        self.stage = BETWEEN
+        self.since = self.endpoint.now
+        self.submit(request)
+        return self.known_length + self.known_body
+
+    cdef int learn(self, Request request, Py_ssize_t body_length) except -1:
+        """Remember the head of a whole message that was found to be good, before it is answered."""
+        cdef bint again = self.known_again
+        self.known_again = False
+        if again:
+            if request.repeatable():
+                self.known_request = request.repeated()
+                self.known_request.find_id()
+                self.known_request.id_is_new = self.known_request.id_at == self.known_request.new_id
+            return 0
+        self.known_request = None
+        if (PyBytes_GET_SIZE(request.head) > KNOWN_BYTES or not request.keep_alive or request.operation is None
+                or (<Operation>request.operation).index < 0 or (<Operation>request.operation).stream_body):
+            self.known = None
+            return 0
+        self.known = request.head
+        self.known_length = request.head_length
+        self.known_body = body_length
+        return 0
+
     cdef bint takes_whole(self, Request request, Service service, uint64_t content_length) except -1:
         """Whether a body that has come with its head is taken as it is, once its route is known."""
         cdef Py_ssize_t limit = service.max_body
@@ -282,6 +340,7 @@ cdef class HttpProtocol(TimedConnection):
             self.refuse(400, "the end of the message is in doubt")
             return 0
         request.raw_body = self.take_content()
+        self.learn(request, length - request.head_length)
         self.submit(request)
         return length
 
@@ -343,7 +402,12 @@ cdef class HttpProtocol(TimedConnection):
             service.route(request)
             request.service = service
         if not has_body:
+            if flags & (RESPELLED | BRRT_HEAD_EXPECT_CONTINUE) == 0:
+                self.learn(request, 0)
+            if flags & BRRT_HEAD_UPGRADE and request.operation is not None:
+                self.upgrading = (<Operation>request.operation).upgrades
             return self.submit(request)
+        self.forget_known()
         self.body_limit = service.max_body
         if request.operation is not None and (<Operation>request.operation).max_body >= 0:
             self.body_limit = (<Operation>request.operation).max_body

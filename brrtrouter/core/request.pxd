@@ -58,6 +58,7 @@ cdef class Request:
     cdef const char *id_at
     cdef Py_ssize_t id_size
     cdef char new_id[NEW_ID]
+    cdef bint id_is_new  # it is known already that the head has none
     cdef RequestIds ids  # None where no server has read the request
     cdef object header_values, cookie_values  # declared and decoded, by lower-case name and by name
     cdef readonly bytes raw_body
@@ -66,10 +67,13 @@ cdef class Request:
     cdef dict state_
     cdef object client_
     cdef object on_gone
+    cdef bint gone_at_eof
     cdef BodyStream stream_  # of a body that is read while the handler runs, or that the handler asked for
 
     cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1
     cdef int adopt_captures(self, const brrt_match *found, uint32_t path_offset) except -1
+    cdef bint repeatable(self) noexcept
+    cdef Request repeated(self)
     cdef object field_value(self, const char *name, Py_ssize_t length)
     cdef int find_field(self, const char *name, Py_ssize_t length, uint32_t start) noexcept
     cdef bint has_conditions(self) noexcept

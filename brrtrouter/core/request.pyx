@@ -239,6 +239,44 @@ cdef class Request:
         self.captured_high = found.high
         return 0
 
+    cdef bint repeatable(self) noexcept:
+        """Whether `repeated` may be asked: all that is known of the head stands in this object."""
+        return self.fields == self.inline_fields and self.captures == self.inline_captures
+
+    cdef Request repeated(self):
+        """A new request whose head is the same bytes, with all that follows from them: index, route, captures.
+
+        Nothing that a handler may change is taken over, so that it does not matter what became of this one.
+        """
+        cdef Request other = Request.__new__(Request)
+        other.head = self.head
+        other.head_length = self.head_length
+        other.method_span = self.method_span
+        other.path_span = self.path_span
+        other.query_span = self.query_span
+        other.keep_alive = True
+        other.is_head = self.is_head
+        other.verdict = self.verdict
+        other.allowed = self.allowed
+        other.preflight = self.preflight
+        other.lines = self.lines
+        other.http_minor = self.http_minor
+        other.field_count = self.field_count
+        memcpy(other.inline_fields, self.inline_fields, self.field_count * sizeof(brrt_field))
+        other.captured = self.captured
+        other.captured_high = self.captured_high
+        other.captured_decoded = self.captured_decoded
+        other.capture_count = self.capture_count
+        memcpy(other.inline_captures, self.inline_captures, self.capture_count * sizeof(brrt_span))
+        other.content_type = self.content_type
+        other.cookie = self.cookie
+        other.service = self.service
+        other.operation = self.operation
+        other.ids = self.ids
+        other.id_is_new = self.id_is_new
+        other.client_ = self.client_
+        return other
+
     cdef brrt_span raw_capture(self, uint32_t index):
         """Where a capture stands in the head, still escaped: each escape there is one byte in `captured`."""
         cdef brrt_span span = self.captures[index]
@@ -396,15 +434,25 @@ cdef class Request:
             self.stream_ = whole_body(self.raw_body)
         return self.stream_
 
-    def when_gone(self, callback):
-        """Let `callback()` be called when the connection ends before the answer does."""
+    def when_gone(self, callback, bint at_eof=False):
+        """Let `callback()` be called when the connection ends before the answer does.
+
+        at_eof: a client that sends no more is taken for gone, though it could still read.
+        """
         self.on_gone = callback
+        self.gone_at_eof = at_eof
 
     cdef int tell_gone(self) except -1:
         callback, self.on_gone = self.on_gone, None
         if callback is not None:
             callback()
         return 0
+
+    @property
+    def last_event_id(self):
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+        text = self.header("last-event-id")  # UTF-8, as browsers send it
+        return None if text is None else text.encode("latin-1").decode("utf-8", "replace")
 
     @property
     def state(self):
@@ -422,7 +470,8 @@ cdef class Request:
 
     cdef int find_id(self) except -1:
         """Decide what the id is, once."""
-        if self.id_at != NULL or (self.ids is not None and self.ids.accept and self.ids.given(self)):
+        if self.id_at != NULL or (
+                self.ids is not None and self.ids.accept and not self.id_is_new and self.ids.given(self)):
             return 0
         make_id(<uint8_t *>self.new_id)
         self.id_at = self.new_id

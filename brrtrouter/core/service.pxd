@@ -41,6 +41,7 @@ cdef class Operation:
     cdef readonly double deadline
     cdef readonly bint raw_content  # content codings of a body are the handler's matter
     cdef readonly bint foreign
+    cdef readonly bint upgrades     # to another protocol, by a request that asks for it
     cdef object scope         # None, or opens the account of what the patterns of one request take
     cdef Py_ssize_t index     # in `Service.operations`, -1 for what answers beyond them
 

@@ -66,6 +66,7 @@ class Operation:
         deadline: float = -1.0,
         raw_content: bool = False,
         foreign: bool = False,
+        upgrades: bool = False,
         scope: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None: ...
     @property
@@ -88,6 +89,8 @@ class Operation:
     def deadline(self) -> float:
         """Seconds until the handler has to have an answer; 0 for no end, -1 for the limit `handler_time`."""
 
+    @property
+    def upgrades(self) -> bool: ...
     @property
     def foreign(self) -> bool:
         """Whether an application of its own answers."""

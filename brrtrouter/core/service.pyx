@@ -120,14 +120,16 @@ cdef class Operation:
     starts before the body is read, and reads it from `request.stream()`.  raw_content: it gets a body with a
     Content-Encoding as it came.  deadline: seconds until the handler has to have an answer, 0 for no end, -1 for the
     limit `handler_time`.  foreign: an application of its own answers, and nothing is said of origins in its place.
+    upgrades: a request may be answered with 101 and a body that takes the connection, see `Connection.switch`.
     scope: None, or gives a context manager that is open while parameters and body are judged.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
                  security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False,
-                 raw_content=False, deadline=-1.0, foreign=False, scope=None):
+                 raw_content=False, deadline=-1.0, foreign=False, upgrades=False, scope=None):
         self.index = -1
         self.foreign = foreign
+        self.upgrades = upgrades
         self.scope = scope
         self.method = method
         self.path = path
@@ -155,7 +157,7 @@ cdef class Operation:
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
             stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign,
-            scope=self.scope)
+            upgrades=self.upgrades, scope=self.scope)
 
     @property
     def suspends(self):
@@ -548,7 +550,7 @@ cdef class Service:
             if not isinstance(result, Response):
                 return self.finish_later(request, result)
             response = <Response>result
-            if response.is_stream():
+            if response.status == 101 or response.is_stream():
                 return response
             return encode_response(request, response)
         except Exception:
@@ -557,6 +559,8 @@ cdef class Service:
     cdef object finished(self, Request request, object result):
         """A result as the Response that goes out, or an awaitable for that.  Raises what the finisher raises."""
         cdef Response response = normalize(request, result)
+        if response.status == 101:
+            return response
         if self.finisher is None or not (self.finishes_all or (response.headers and request.has_conditions())):
             return response
         return self.finisher(request, response)

@@ -48,6 +48,8 @@ cdef class TimedConnection(Connection):
         if self.reading_paused:
             self.since = clock.now
         elif self.stage == BETWEEN:
+            if passed > 0:
+                self.forget_known()  # what is idle shall not need more memory than it must
             if passed >= clock.idle_time and self.is_idle():
                 self.transport.close()
         elif passed >= clock.head_time:

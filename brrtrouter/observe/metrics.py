@@ -8,7 +8,7 @@ operation share one pair, UNMATCHED.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from brrtrouter import config
 from brrtrouter.core.meter import STATUSES, Meter
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
+from brrtrouter.dispatch.pool import Sample
 from brrtrouter.errors import ConfigError
 from brrtrouter.observe.board import Label, Layout, Seat, Totals
 
@@ -44,11 +45,17 @@ _COUNTERS: Final = (
 class Metrics:
     """The counts of an application; a collector for a registry of prometheus-client.
 
-    routes: method and path template of each operation, in the order of the service.
+    routes: method and path template of each operation, in the order of the service.  sources: more values, of
+    this process.
     Raises ConfigError when prometheus-client is not installed.
     """
 
-    def __init__(self, settings: config.Metrics, routes: Sequence[Label]) -> None:
+    def __init__(
+        self,
+        settings: config.Metrics,
+        routes: Sequence[Label],
+        sources: Sequence[Callable[[], Iterable[Sample]]] = (),
+    ) -> None:
         try:
             import prometheus_client
         except ImportError:
@@ -62,6 +69,7 @@ class Metrics:
         labels = [*routes, *(("HEAD", route[1]) for route, apart in zip(routes, heads, strict=True) if apart)]
         self._layout = Layout(len(_PROCESS), (*labels, UNMATCHED), _FIXED, settings.buckets)
         self._seat: Seat | None = None
+        self._sources = tuple(sources)
 
     def share(self, folder: Path, worker: int) -> None:
         """Count where the other workers of a `board.Board` see it.  Raises OSError when there is no room."""
@@ -108,6 +116,11 @@ class Metrics:
             for label, row in rows:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
+        for sample in (each for source in self._sources for each in source()):
+            if sample.kind == "counter":
+                yield CounterMetricFamily(sample.name, sample.text, value=sample.value)
+            else:
+                yield GaugeMetricFamily(sample.name, sample.text, value=sample.value)
         if self._seat is not None:
             yield from _processes(totals)
 

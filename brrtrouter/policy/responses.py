@@ -152,7 +152,7 @@ class ResponseCheck:
     def _faults(self, request: Request, response: Response) -> list[Fault]:
         status = response.status
         declared = self._declared
-        if not declared:
+        if not declared or status == 101:
             return []
         found = declared.get(str(status)) or declared.get(f"{status // 100}XX") or declared.get("default")
         if found is None:

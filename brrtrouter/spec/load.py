@@ -21,8 +21,19 @@ from brrtrouter.spec.check import Checker, type_name
 from brrtrouter.spec.content import ContentReader
 from brrtrouter.spec.grammar import METHODS, METHODS_3_2
 from brrtrouter.spec.limits import Limits, UnreadableError
-from brrtrouter.spec.model import DEADLINE, MAX_BODY, STREAM, Operation, Parameter, SecurityRequirement, Specification
+from brrtrouter.spec.model import (
+    DEADLINE,
+    MAX_BODY,
+    STACK_SIZES,
+    STREAM,
+    Operation,
+    Parameter,
+    SecurityRequirement,
+    Specification,
+    stack_size,
+)
 from brrtrouter.spec.parameters import ParameterReader, undeclared
+from brrtrouter.spec.realtime import read_realtime
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
 from brrtrouter.spec.report import Report, member, members, text
 from brrtrouter.spec.schema import SchemaOptions, SchemaSet
@@ -337,6 +348,12 @@ class _Loader:
         deadline = value.get(DEADLINE, 0)
         if type(deadline) is not int or deadline < 0:
             self.report.error("WrongType", node.child(DEADLINE), f"{DEADLINE} has to be a number of milliseconds")
+        for name in STACK_SIZES:
+            if name in value:
+                try:
+                    stack_size(value[name])
+                except ValueError as error:
+                    self.report.error("WrongType", node.child(name), str(error))
         if not isinstance(value.get(STREAM, False), bool):
             self.report.error("WrongType", node.child(STREAM), f"{STREAM} has to be a boolean")
         tags = value.get("tags")
@@ -357,6 +374,7 @@ class _Loader:
             deprecated=value.get("deprecated") is True,
             extensions={name: item for name, item in value.items() if name.startswith("x-")},
             callbacks=self.callbacks.callbacks(member(node, "callbacks")),
+            messages=read_realtime(method, node, self.report, self.content),
         )
 
     def _handler(self, method: str, template: str, node: Node) -> tuple[str, str]:

@@ -26,8 +26,17 @@ CastType = Literal["null", "integer", "number", "boolean", "string"]
 # The extension by which an operation limits its body itself.
 MAX_BODY: Final = "x-brrtrouter-max-body"
 DEADLINE: Final = "x-brrtrouter-deadline-ms"
+STACK_SIZES: Final = ("x-brrtrouter-stack-size", "x-stack-size")
+# Stacks by name.  Python needs more of them than the names suggest: see docs/guide/handlers.md.
+STACK_NAMES: Final[Mapping[str, int]] = {"small": 1 << 20, "medium": 4 << 20, "large": 16 << 20}
+LEAST_STACK: Final = 256 * 1024
+MOST_STACK: Final = 1 << 30
 # The extension by which an operation gives its handler the body in pieces.
 STREAM: Final = "x-brrtrouter-stream"
+SSE: Final = "x-sse"
+WEBSOCKET: Final = "x-websocket"
+MESSAGES: Final = "x-websocket-messages"
+SUBPROTOCOLS: Final = "x-websocket-protocols"
 
 
 class _Missing:
@@ -278,7 +287,8 @@ class Operation:
 
     `template` is the key under `paths`, `path` the same with the base path in front.  `handler` is the name by
     which a handler is looked up and `handler_source` where it came from: the name of the extension,
-    "operationId", or "generated" when the document names none.
+    "operationId", or "generated" when the document names none.  `messages` has the schemas of the messages of a
+    WebSocket, by "receive" and "send".
     """
 
     method: str
@@ -297,6 +307,7 @@ class Operation:
     deprecated: bool = False
     extensions: Mapping[str, Any] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
+    messages: Mapping[str, Schema] = field(default_factory=dict)
 
     @property
     def max_body(self) -> int:
@@ -311,15 +322,54 @@ class Operation:
         return limit / 1000 if type(limit) is int and limit >= 0 else -1.0
 
     @property
+    def stack_size(self) -> int | None:
+        """Bytes of stack that `x-brrtrouter-stack-size` asks for, for a handler that is a plain function; else None."""
+        asked = next((self.extensions[name] for name in STACK_SIZES if name in self.extensions), None)
+        return None if asked is None else stack_size(asked)
+
+    @property
     def stream_body(self) -> bool:
         """Whether `x-brrtrouter-stream` asks that the handler starts before the body is read."""
         return self.extensions.get(STREAM) is True
+
+    @property
+    def sse(self) -> bool:
+        """Whether its answers may be event streams: by `x-sse`, or a response with the media type of one."""
+        declared = (media.essence for each in self.responses for media in each.content)
+        return self.extensions.get(SSE) is True or "text/event-stream" in declared
+
+    @property
+    def websocket(self) -> bool:
+        """Whether `x-websocket` makes it the place of a WebSocket."""
+        return self.extensions.get(WEBSOCKET) is True
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """The subprotocols of a WebSocket by `x-websocket-protocols`, the one that is liked best first."""
+        return tuple(self.extensions.get(SUBPROTOCOLS, ()))
 
     @property
     def success_status(self) -> int:
         """The status of a plain result: 200 when declared or when no 2xx is declared, else the smallest 2xx."""
         declared = sorted(int(r.status) for r in self.responses if r.status.isdigit() and r.status[0] == "2")
         return 200 if not declared or 200 in declared else declared[0]
+
+
+def stack_size(value: object) -> int:
+    """Bytes from a number, decimal or hexadecimal text, or a name of `STACK_NAMES`.  Raises ValueError.
+
+    Less than `LEAST_STACK` becomes that: the interpreter could not run in it.
+    """
+    found: object = value
+    if isinstance(value, str):
+        try:
+            found = STACK_NAMES[value] if value in STACK_NAMES else int(value, 0)
+        except ValueError:
+            found = None
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= MOST_STACK:
+        names = ", ".join(STACK_NAMES)
+        raise ValueError(f"{value!r} is no size of a stack: bytes up to {MOST_STACK}, decimal or 0x..., or {names}")
+    return max(found, LEAST_STACK)
 
 
 @dataclass(frozen=True, slots=True)
