@@ -64,9 +64,9 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "linger": (0.01, "x", (0, 3601)),
     "linger_size": (0, "x", (-1, 2**31)),
     "pattern_work": (1_000_000, "x", (99_999,)),
+    "pattern_work_request": (10_000_000, "x", (99_999,)),
     "reload_time": (5.0, "x", (0, 3601)),
     "reload_memory": (2**30, "x", (1000,)),
-    "pattern_work_request": (10_000_000, "x", (99_999,)),
 }
 BAD_PATHS = ("health", "/{x}", "/a b", "/a?b", "/a#b", "/ü", "/%41")
 ENDPOINTS = ("health", "ready", "openapi_json", "openapi_yaml", "docs", "metrics")

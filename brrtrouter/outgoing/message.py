@@ -68,8 +68,16 @@ def compose(
     media_type: str | None,
 ) -> Message:
     """Encode and validate.  Raises MessageError with everything that is wrong."""
+    faults: list[Fault] = []
     with _account(operation):
-        return _compose(what, operation, body, parameters, headers, media_type)
+        query, fields = encode_parameters(operation, parameters or {}, faults)
+        fields += _extra_fields(headers or {}, faults)
+        content_type, raw = _encode_body(operation.request_body, body, media_type, faults)
+    if content_type is not None:
+        fields.append(("Content-Type", content_type))
+    if faults:
+        raise MessageError(f"{what} is not as described", faults)
+    return Message("&".join(query), fields, raw)
 
 
 def _account(operation: Operation) -> AbstractContextManager[None]:
@@ -79,27 +87,13 @@ def _account(operation: Operation) -> AbstractContextManager[None]:
     return next((schema.account() for schema in schemas if schema is not None), nullcontext())
 
 
-def _compose(
-    what: str,
-    operation: Operation,
-    body: Any,
-    parameters: Mapping[str, Any] | None,
-    headers: Mapping[str, str] | None,
-    media_type: str | None,
-) -> Message:
-    faults: list[Fault] = []
-    query, fields = encode_parameters(operation, parameters or {}, faults)
-    extra = {**_DEFAULTS, **{name.lower(): (name, text) for name, text in (headers or {}).items()}}
+def _extra_fields(headers: Mapping[str, str], faults: list[Fault]) -> list[tuple[str, str]]:
+    """The header fields that every message has, and those that were given for it."""
+    extra = {**_DEFAULTS, **{name.lower(): (name, text) for name, text in headers.items()}}
     for name, text in extra.values():
         if not _TOKEN.fullmatch(name) or name.lower() in _OWN or _CONTROL.search(text) or not text.isascii():
             faults.append(Fault("header", f"/{escape(name)}", "header", "cannot be sent as a header field"))
-        fields.append((name, text))
-    content_type, raw = _encode_body(operation.request_body, body, media_type, faults)
-    if content_type is not None:
-        fields.append(("Content-Type", content_type))
-    if faults:
-        raise MessageError(f"{what} is not as described", faults)
-    return Message("&".join(query), fields, raw)
+    return list(extra.values())
 
 
 def encode_parameters(
