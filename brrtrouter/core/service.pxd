@@ -4,6 +4,7 @@ from brrtrouter.core.csrc cimport brrt_head_limits
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.meter cimport Meter
+from brrtrouter.core.observer cimport Observer
 from brrtrouter.core.response cimport Response
 
 cpdef enum Mode:
@@ -71,6 +72,7 @@ cdef class Service:
     cdef readonly RequestIds request_ids
     cdef readonly object decoders
     cdef readonly Meter meter         # None when nothing is counted
+    cdef readonly Observer observer   # None when nothing is logged or traced
     cdef readonly CrossOrigin cors    # None without a word about other origins
 
     cdef int route(self, Request request) except -1
