@@ -85,6 +85,7 @@ def core_operation(
         deadline=operation.deadline,
         raw_content=raw_content,
         upgrades=operation.websocket,
+        scope=next((schema.scope for schema in request_schemas(operation) if schema.scope is not None), None),
     )
 
 
@@ -131,15 +132,26 @@ def configured(config: Config, response_validation: str | None) -> Config:
 def schema_options(config: Config) -> SchemaOptions:
     """How schemas are read; one fault more than a client is told shows that there are more."""
     faults = 1 if config.validation.errors == "first" else config.limits.errors + 1
-    chosen = config.validation
-    return SchemaOptions(chosen.formats, chosen.read_only, chosen.write_only, faults, config.limits.pattern_work)
+    chosen, limits = config.validation, config.limits
+    return SchemaOptions(
+        chosen.formats, chosen.read_only, chosen.write_only, faults, limits.pattern_work, limits.pattern_work_request
+    )
 
 
 def request_schemas(operation: model.Operation) -> Iterator[Schema]:
     media = operation.request_body.content if operation.request_body is not None else ()
     schemas = [parameter.schema for parameter in operation.parameters] + [each.schema for each in media]
     schemas += [each.item_schema for each in media]
+    schemas += [header.schema for each in media for header in _part_headers(each.reading.forms.get("multipart"))]
     yield from (schema for schema in schemas if schema is not None)
+
+
+def _part_headers(form: model.Form | None) -> Iterator[model.Parameter]:
+    """The headers of the parts of a multipart body, and of the bodies inside of it."""
+    parts = [] if form is None else [*form.parts.values(), *form.prefix, *filter(None, (form.additional,))]
+    for part in parts:
+        yield from part.headers
+        yield from _part_headers(part.form)
 
 
 def _media_types(operation: model.Operation) -> dict[int, str | None]:

@@ -85,6 +85,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.connection_age": (0, 31_536_000),
     "limits.linger": (0.01, 3600),
     "limits.pattern_work": (100_000, sys.maxsize),
+    "limits.pattern_work_request": (100_000, sys.maxsize),
     "limits.reload_time": (0.1, 3600),
     "limits.reload_memory": (64 * 1024 * 1024, sys.maxsize),
     "outgoing.attempts": (1, 100),

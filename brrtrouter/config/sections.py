@@ -61,6 +61,7 @@ class Limits:
     linger: float = 2.0
     linger_size: int = 16 * 1024 * 1024
     pattern_work: int = 1_000_000
+    pattern_work_request: int = 10_000_000
     reload_time: float = 10.0
     reload_memory: int = 512 * 1024 * 1024
 

@@ -1,6 +1,7 @@
 """Types of service.pyx."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -67,6 +68,7 @@ class Operation:
         raw_content: bool = False,
         foreign: bool = False,
         upgrades: bool = False,
+        scope: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None: ...
     @property
     def method(self) -> str: ...

@@ -122,14 +122,16 @@ cdef class Operation:
     Content-Encoding as it came.  deadline: seconds until the handler has to have an answer, 0 for no end, -1 for the
     limit `handler_time`.  foreign: an application of its own answers, and nothing is said of origins in its place.
     upgrades: a request may be answered with 101 and a body that takes the connection, see `Connection.switch`.
+    scope: None, or gives a context manager that is open while parameters and body are judged.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
                  security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False,
-                 raw_content=False, deadline=-1.0, foreign=False, upgrades=False):
+                 raw_content=False, deadline=-1.0, foreign=False, upgrades=False, scope=None):
         self.index = -1
         self.foreign = foreign
         self.upgrades = upgrades
+        self.scope = scope
         self.method = method
         self.path = path
         self.handler = handler
@@ -156,7 +158,7 @@ cdef class Operation:
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
             stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign,
-            upgrades=self.upgrades)
+            upgrades=self.upgrades, scope=self.scope)
 
     @property
     def suspends(self):
@@ -356,9 +358,15 @@ cdef class Service:
 
     cdef object prepare(self, Request request, Operation operation):
         """Decode and validate parameters and body.  None, or the Response that says what is wrong."""
-        cdef object faults = None
         if operation.parser is None:
             return None
+        if operation.scope is None:
+            return self.judge_parts(request, operation)
+        with operation.scope():
+            return self.judge_parts(request, operation)
+
+    cdef object judge_parts(self, Request request, Operation operation):
+        cdef object faults = None
         faults = operation.parser.parse(request)
         if faults is not None and (self.first_fault or operation.request_body is None):
             return self.invalid(faults, True)
