@@ -41,7 +41,7 @@ MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         '"type/subtype", "type/*" or "+suffix"',
     ),
     "log.headers": (re.compile(TOKEN), "a list of names of header fields"),
-    "log.target": (re.compile(r"[^\0]+"), "stderr, stdout or a path"),
+    "log.target": (re.compile(r"[^\x00]+"), "stderr, stdout or a path"),
     "request_id.header": (re.compile(TOKEN), "the name of a header field"),
 }
 RANGE: Final = (0, 2**31 - 1)

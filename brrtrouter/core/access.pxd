@@ -26,6 +26,7 @@ cdef class AccessLines:
     cdef int put_bytes(self, bytes text) noexcept
     cdef int put_number(self, uint64_t number) noexcept
     cdef int escaped(self, const char *text, Py_ssize_t length) noexcept
+    cdef int put_id(self, Request request) except -1
     cdef int put_text(self, object text) except -1
     cdef int query(self, const char *text, Py_ssize_t length) except -1
     cdef bint is_secret(self, const char *name, Py_ssize_t length) except -1

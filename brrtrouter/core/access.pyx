@@ -174,6 +174,11 @@ cdef class AccessLines:
         self.size = to - self.room
         return 0
 
+    cdef int put_id(self, Request request) except -1:
+        """The id of a request; one that was taken from its head was looked at, and has nothing to escape."""
+        request.find_id()
+        return self.put(request.id_at, min(request.id_size, LONGEST_FIELD))
+
     cdef int put_text(self, object text) except -1:
         """A text of any characters as a string of JSON."""
         cdef bytes dumped = json_module.dumps(text[:LONGEST_FIELD]).encode()
@@ -269,8 +274,7 @@ cdef class AccessLines:
         self.put(b'{"time":"', 9)
         self.write_time(now)
         self.put(b'","level":"info","logger":"brrtrouter.access","request_id":"', 60)
-        request.find_id()
-        self.escaped(request.id_at, min(request.id_size, LONGEST_FIELD))
+        self.put_id(request)
         self.put(b'"', 1)
         if head != NULL:
             self.put(b',"method":"', 11)
@@ -370,8 +374,7 @@ cdef class AccessLines:
         self.put(b" ms ", 4)
         self.put_number(request.sent)
         self.put(b" bytes id ", 10)
-        request.find_id()
-        self.escaped(request.id_at, min(request.id_size, LONGEST_FIELD))
+        self.put_id(request)
         self.fields(request)
         self.put(b"\n", 1)
         return 0

@@ -97,7 +97,6 @@ class AccessLog:
             told = self._lost
             if told:
                 lines = self._about(told) + lines
-            count = lines.count(b"\n") - bool(told)
             try:
                 self._reopen()
                 written = 0
@@ -106,7 +105,7 @@ class AccessLog:
                 self._lost -= told
             except OSError:
                 # Nobody reads, no room, no such folder: the lines are lost, and counted.
-                self._lost += count
+                self._lost += lines.count(b"\n") - bool(told)
 
     def _about(self, lost: int) -> bytes:
         at = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
