@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brrtrouter import App, Request, SpecError
+from brrtrouter.core.bodies import Outcome, judge
 from brrtrouter.errors import Fault
 from brrtrouter.spec import work
 from brrtrouter.spec.patterns import MAX_REQUEST_WORK, measure_of
@@ -202,10 +203,48 @@ def test_telling_what_is_wrong_is_part_of_the_sum(done: list[int]) -> None:
 
 def test_what_was_tried_is_not_tried_again_to_tell_what_is_wrong(done: list[int]) -> None:
     schema = {"items": {"properties": {"t": NOT_DEAR, "n": {"type": "integer"}}}}
-    value = [*({"t": text} for text in MANY[:20]), {"n": "x"}]
+    value = [*({"t": text} for text in MANY[:FITTING]), {"n": "x"}]
     [error] = asked(body_of(schema), json=value)
-    assert (error["pointer"], error["keyword"]) == ("/20/n", "type")
-    assert done == [price(DEAR, 60)] * 20
+    assert (error["pointer"], error["keyword"]) == (f"/{FITTING}/n", "type")
+    assert done == [price(DEAR, 60)] * FITTING
+
+
+def test_the_place_is_told_where_the_work_ended_while_faults_are_told(done: list[int]) -> None:
+    schema = {"items": {"properties": {"n": {"type": "integer"}, "t": NOT_DEAR}}}
+    value = [{"n": "x", "t": MANY[0]}, *({"n": 1, "t": text} for text in MANY)]
+    first, last = asked(body_of(schema), json=value)
+    assert (first["pointer"], first["keyword"]) == ("/0/n", "type")
+    # One look more: the first text stands there twice, and was tried before.
+    assert (last["pointer"], last["keyword"]) == (f"/{FITTING + 1}/t", "limit")
+
+
+def test_once_the_work_is_spent_no_other_value_with_texts_is_valid() -> None:
+    app = App(document(body_of({"items": {"pattern": DEAR}})), echo=True)
+    body = app.specification.operations[0].request_body
+    assert body is not None
+    schema = body.content[0].schema
+    assert schema is not None
+    good = [f"{text}c" for text in MANY]
+    with work.opened(TOTAL):
+        assert not schema.is_valid(good)
+        assert not schema.is_valid(good[:1])
+        assert [fault.keyword for fault in schema.faults(good[:1])] == ["limit"]
+        assert schema.is_valid([])
+    assert schema.is_valid(good)
+
+
+def test_a_sum_that_is_spent_on_what_stands_in_for_a_file_is_told(done: list[int]) -> None:
+    file = {"type": "string", "contentMediaType": "image/png", "contentEncoding": "base64", **NOT_DEAR}
+    schema = {"type": "object", "properties": {"t": {"type": "array", "items": {"type": "string"}}, "f": file}}
+    app = App(document(body_of(schema)), echo=True)
+    body = app.specification.operations[0].request_body
+    assert body is not None
+    described = body.content[0].schema
+    assert described is not None
+    value = {"f": "b" * 60}
+    with work.opened(1_000):
+        [fault] = judge(described, Outcome(value, value, exempt=frozenset({"/f"})))
+    assert (fault.pointer, fault.keyword) == ("/f", "limit")
 
 
 def test_a_text_that_is_too_long_is_no_consent_below_not() -> None:

@@ -169,13 +169,12 @@ class Schema:
         accepts = self._ready()
         if self.scope is None:
             return [] if accepts(value) else self._explained(value, limit) or [_UNTOLD]
-        with self.scope():
+        with self.scope(), explaining():
             return self._explained_within_work(value, limit) if is_spent() or not accepts(value) else []
 
     def _explained_within_work(self, value: Any, limit: int | None) -> list[SchemaFault]:
         """The faults up to the first text that could not be tried any more, and that it could not."""
-        with explaining():
-            found = [] if is_spent() else self._explained(value, limit)
+        found = [] if is_spent() else self._explained(value, limit)
         untried = refusal()
         if untried is None or (found and not is_spent()):
             return found or [_UNTOLD]
