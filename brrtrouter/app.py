@@ -47,6 +47,7 @@ from brrtrouter.wiring import (
     add_route,
     added_fields,
     around_all,
+    close_providers,
     configured,
     content_decoders,
     core_operation,
@@ -59,12 +60,14 @@ from brrtrouter.wiring import (
     request_schemas,
     schema_options,
     security_text,
+    watch_for,
 )
 
 if TYPE_CHECKING:
     from brrtrouter.asgi.gateway import Gateway
     from brrtrouter.asgi.mount import Mounts
     from brrtrouter.observe.metrics import Metrics
+    from brrtrouter.observe.watch import Watch
     from brrtrouter.server.handle import Server
     from brrtrouter.server.reload import Changes
 
@@ -154,6 +157,7 @@ class App:
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
+        self._verifying: list[SecurityProvider] = []  # those that are in use, when the service is built
         limits = self.config.limits
         self._pools = Pools(limits.handler_threads, limits.handler_queue, default_stack(limits.handler_stack))
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
@@ -165,6 +169,7 @@ class App:
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
         self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
+        self._watch: Watch | None = None  # the access log and tracing, likewise
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
         self.reloads = Reloads()
@@ -373,6 +378,9 @@ class App:
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
                 self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
             )
+        self._watch = watch_for(self.config, self._watch)
+        if self._watch is not None and self._watch.tracing is not None:
+            self.outgoing.trace_fields = self._watch.tracing.inject
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -437,6 +445,7 @@ class App:
             mounts=self._beyond(),
             meter=None if self.metrics is None else self.metrics.meter,
             cors=self._cors,
+            observer=None if self._watch is None else self._watch.observer,
         )
 
     def _beyond(self) -> Callable[[bytes], Operation | None] | None:
@@ -552,6 +561,7 @@ class App:
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
         found = {name: self._provider(schemes[name]) for name in names}
         providers = {name: provider for name, provider in found.items() if provider is not None}
+        self._verifying = list(providers.values())
         missing = [how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
             raise ConfigError("; ".join(sorted(missing)))
@@ -591,6 +601,8 @@ class App:
     async def startup(self) -> None:
         """Compile, and start what is mounted, in this event loop; servers call it.  Raises MountError."""
         _ = self.service
+        if self._watch is not None:
+            self._watch.start()
         if self._mounts is not None:
             await self._mounts.startup()
 
@@ -599,6 +611,8 @@ class App:
         if self._mounts is not None:
             await self._mounts.shutdown(self.config.limits.drain)
         await self.outgoing.aclose()
+        if self._watch is not None:
+            await self._watch.aclose()
         self.close()
 
     def start(self, host: str = "127.0.0.1", port: int = 8080) -> Server:
@@ -621,5 +635,8 @@ class App:
     def close(self) -> None:
         """Let the threads of the application end."""
         self._pools.close()
+        if self._watch is not None:
+            self._watch.close()
+        close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

@@ -9,7 +9,9 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
@@ -41,17 +43,25 @@ __all__ = [
     "Cors",
     "ETag",
     "Endpoints",
+    "Introspection",
     "Limits",
     "Loading",
+    "Log",
     "Metrics",
+    "MutualTls",
     "Outgoing",
+    "PropelAuth",
     "Receiver",
+    "RemoteKey",
     "RequestId",
     "Routing",
     "Security",
     "Server",
+    "Spiffe",
+    "SpiffeTokens",
     "Sse",
     "Static",
+    "Tracing",
     "Validation",
     "WebSocketSettings",
     "api_key_variable",

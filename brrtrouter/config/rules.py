@@ -18,6 +18,14 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "outgoing.signature_format": ("standard", "hex"),
     "server.forwarded": ("x-forwarded", "forwarded"),
     "server.tls_client": ("required", "optional"),
+    "log.format": ("json", "pretty"),
+    "log.sampling": ("all", "error-only", "sampled"),
+    "log.redact": ("none", "credentials", "full"),
+    "log.level": ("debug", "info", "warning", "error", "critical"),
+    "log.application": ("off", "brrtrouter", "root"),
+    "tracing.enabled": ("auto", "on", "off"),
+    "tracing.protocol": ("", "grpc", "http/protobuf"),
+    "spiffe.client": ("required", "optional"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -32,6 +40,8 @@ MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         re.compile(rf"{TOKEN}/(?:\*|{TOKEN})|\+{TOKEN}"),
         '"type/subtype", "type/*" or "+suffix"',
     ),
+    "log.headers": (re.compile(TOKEN), "a list of names of header fields"),
+    "log.target": (re.compile(r"[^\x00]+"), "stderr, stdout or a path"),
     "request_id.header": (re.compile(TOKEN), "the name of a header field"),
 }
 RANGE: Final = (0, 2**31 - 1)
@@ -75,6 +85,7 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.connection_age": (0, 31_536_000),
     "limits.linger": (0.01, 3600),
     "limits.pattern_work": (100_000, sys.maxsize),
+    "limits.pattern_work_request": (100_000, sys.maxsize),
     "limits.reload_time": (0.1, 3600),
     "limits.reload_memory": (64 * 1024 * 1024, sys.maxsize),
     "outgoing.attempts": (1, 100),
@@ -104,5 +115,11 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "server.worker_timeout": (0, 86_400),
     "server.tls_check": (0, 86_400),
     "cors.max_age": (0, 86_400),
+    "log.rate": (0, 1),
+    "log.buffer": (65_536, RANGE[1]),
+    "tracing.sample_rate": (-1, 1),
+    "tracing.flush": (0, 3600),
+    "spiffe.start_timeout": (0.1, 86_400),
+    "spiffe.retry_limit": (0.1, 3600),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd

@@ -27,6 +27,12 @@ if len(STATUSES) > STATUS_COLUMNS:
     raise ImportError("more statuses than columns")
 
 
+# Why the security of an operation refuses a request, each with a cell of its own; the last is for any other.
+REASONS = ("missing", "invalid", "scope", "malformed", "unavailable", "other")
+if len(REASONS) != INVALID - AUTH_REFUSED:
+    raise ImportError("the cells are not those of the reasons")
+
+
 cdef inline uint64_t now() noexcept:
     cdef timespec at
     clock_gettime(CLOCK_MONOTONIC, &at)
@@ -158,7 +164,12 @@ cdef class Meter:
             cells[BYTES_IN] += request.stream_.received
         return 0
 
+    cdef int note_refusal(self, Request request, Py_ssize_t index, object refusal) except -1:
+        """One more request that the security of its operation refused, for the `reason` of the refusal."""
+        reason = getattr(refusal, "reason", None)
+        return self.note(request, index, AUTH_REFUSED + REASONS.index(reason if reason in REASONS else "other"))
+
     cdef int note(self, Request request, Py_ssize_t index, int cell) except -1:
-        """One more of something that happens to requests: AUTH_REFUSED, INVALID."""
+        """One more of something that happens to requests: INVALID, and one of AUTH_REFUSED."""
         self.row(request, index)[cell] += 1
         return 0

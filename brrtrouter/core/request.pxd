@@ -38,6 +38,11 @@ cdef class Request:
     cdef bint preflight        # a CORS-preflight request, see cors.pyx
     cdef bytes lines           # header lines of the answer that its request decides, each after its CR LF; or None
     cdef uint64_t began        # when answering began, in nanoseconds; 0 while nothing is counted, see meter.pyx
+    # What an Observer notes: the answer, whether tracing was decided upon, and what is kept of a sampled request.
+    cdef int status
+    cdef bint decided, rejected
+    cdef uint64_t sent
+    cdef object trace
     cdef readonly int http_minor
     cdef uint32_t field_count
     # `fields` is `inline_fields`, or memory of this object when there are more.

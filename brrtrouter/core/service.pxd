@@ -4,6 +4,7 @@ from brrtrouter.core.csrc cimport brrt_head_limits
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.meter cimport Meter
+from brrtrouter.core.observer cimport Observer
 from brrtrouter.core.response cimport Response
 
 cpdef enum Mode:
@@ -42,6 +43,7 @@ cdef class Operation:
     cdef readonly bint raw_content  # content codings of a body are the handler's matter
     cdef readonly bint foreign
     cdef readonly bint upgrades     # to another protocol, by a request that asks for it
+    cdef object scope         # None, or opens the account of what the patterns of one request take
     cdef Py_ssize_t index     # in `Service.operations`, -1 for what answers beyond them
 
     cdef object media_type(self, int status)
@@ -70,6 +72,7 @@ cdef class Service:
     cdef readonly RequestIds request_ids
     cdef readonly object decoders
     cdef readonly Meter meter         # None when nothing is counted
+    cdef readonly Observer observer   # None when nothing is logged or traced
     cdef readonly CrossOrigin cors    # None without a word about other origins
 
     cdef int route(self, Request request) except -1
@@ -79,6 +82,7 @@ cdef class Service:
     cdef object start(self, Request request)
     cdef object after_security(self, Request request, Operation operation)
     cdef object prepare(self, Request request, Operation operation)
+    cdef object judge_parts(self, Request request, Operation operation)
     cdef object invalid(self, list faults, bint parameters)
     cdef object malformed(self, object faults, object fault, str slug, str kind)
     cdef object decode_content(self, Request request, Operation operation)

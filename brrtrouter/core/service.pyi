@@ -1,6 +1,7 @@
 """Types of service.pyx."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from brrtrouter.core.cors import CrossOrigin
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.media import MediaLike
 from brrtrouter.core.meter import Meter
+from brrtrouter.core.observer import Observer
 from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response
 
@@ -66,6 +68,7 @@ class Operation:
         raw_content: bool = False,
         foreign: bool = False,
         upgrades: bool = False,
+        scope: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None: ...
     @property
     def method(self) -> str: ...
@@ -125,6 +128,7 @@ class Service:
         mounts: Callable[[bytes], Operation | None] | None = None,
         meter: Meter | None = None,
         cors: CrossOrigin | None = None,
+        observer: Observer | None = None,
     ) -> None: ...
     @property
     def matcher(self) -> Matcher: ...
@@ -150,6 +154,10 @@ class Service:
     def trailer_limit(self) -> int: ...
     @property
     def meter(self) -> Meter | None: ...
+    @property
+    def observer(self) -> Observer | None:
+        """Logs and traces requests; None when nothing does."""
+
     @property
     def cors(self) -> CrossOrigin | None: ...
     @property
