@@ -228,6 +228,16 @@ def test_parts_of_a_multipart_body_are_files_or_fields() -> None:
     assert 'name="size"\r\n\r\n3\r\n' in text
 
 
+def test_members_of_a_multipart_body_with_a_style_are_parts_of_their_pairs() -> None:
+    caller, seen = answering(httpx.Response(200))
+    fields = [Parameter("deep", "query", style="deepObject", shape="object")]
+    call = Call("POST", "/", payload=Payload("multipart/form-data", "multipart", fields=fields))
+    caller._call(call, (), {"deep": {"a": "x y", "b": 1}})
+    text = seen[0].content.decode()
+    assert 'name="deep[a]"\r\n\r\nx y\r\n' in text
+    assert 'name="deep[b]"\r\n\r\n1\r\n' in text
+
+
 def test_a_client_of_ones_own_is_not_closed() -> None:
     http = httpx.Client()
     with Caller("http://x", http=http):

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import msgspec
@@ -226,7 +226,14 @@ def _is_deep(member: Any) -> bool:
 
 def _multipart(request: Request, payload: Payload, body: Any) -> None:
     request.files = []
+    fields = {each.name: each for each in payload.fields}
     for name, member in dict(body).items():
+        if name in fields:
+            # A part for each pair that the style makes of it (OpenAPI 3.1 section 4.8.15).
+            for pair in filter(None, encode_parameter(fields[name], msgspec.to_builtins(member)).split("&")):
+                key, _, text = pair.partition("=")
+                request.files.append((unquote(key), _part(unquote(text))))
+            continue
         for each in member if isinstance(member, list) else [member]:
             request.files.append((name, _part(each)))
 

@@ -187,7 +187,7 @@ def _payload(media: spec.MediaType, kind: str, required: bool, runtime: set[str]
         media.essence if "*" not in media.essence else "application/octet-stream" if kind == "bytes" else "text/plain"
     )
     parts = [literal(essence), literal(kind), *(["required=False"] if not required else [])]
-    form = media.reading.forms.get("urlencoded") if kind == "form" else None
+    form = media.reading.forms.get({"form": "urlencoded"}.get(kind, kind))
     if form is None or not form.pairs:
         return bracketed("payload=Payload(", parts, "),", "    ")
     runtime.add("Parameter")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from brrtrouter import jsontext
 from brrtrouter.codegen.ir import Argument, Operation, Project
@@ -275,7 +275,12 @@ def _form(media: spec.MediaType, value: Any, essence: str) -> tuple[bytes, str, 
         if not _fits(media.schema, said):
             return None
     if essence.startswith("multipart/"):
-        rendered = render(said, essence, media)
+        # A member with a style is a part for each pair that the style makes of it.
+        parts = {name: member for name, member in said.items() if name not in styled}
+        for pair in "&".join(pairs).split("&") if pairs else ():
+            name, _, text = pair.partition("=")
+            parts.setdefault(unquote(name), []).append(unquote(text))
+        rendered = render(parts, essence, media)
         return rendered.octets, rendered.media_type, spec.MISSING
     rest = {name: member for name, member in said.items() if name not in styled}
     octets = "&".join(pairs).encode()
