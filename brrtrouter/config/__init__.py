@@ -9,6 +9,7 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.guards import Csrf, RateLimit, RouteLimit, SecurityHeaders
 from brrtrouter.config.load import api_key_variable, load_config
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
@@ -38,16 +39,20 @@ __all__ = [
     "Compression",
     "Config",
     "Cors",
+    "Csrf",
     "ETag",
     "Endpoints",
     "Limits",
     "Loading",
     "Metrics",
     "Outgoing",
+    "RateLimit",
     "Receiver",
     "RequestId",
+    "RouteLimit",
     "Routing",
     "Security",
+    "SecurityHeaders",
     "Server",
     "Static",
     "Validation",

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from brrtrouter.config.guards import LIMIT_KEYS
+
 RESPONSE_MODES: Final = ("off", "log", "enforce")
 CODINGS: Final = ("zstd", "br", "gzip")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -18,6 +20,9 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "outgoing.signature_format": ("standard", "hex"),
     "server.forwarded": ("x-forwarded", "forwarded"),
     "server.tls_client": ("required", "optional"),
+    "rate_limit.key": LIMIT_KEYS,
+    "rate_limit.on_failure": ("memory", "closed", "open"),
+    "csrf.same_site": ("Strict", "Lax", "None"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -27,12 +32,25 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 PATH: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*")
 # A whole type, a range of them, or a structured syntax suffix (RFC 6839).
 TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FIELD_VALUE: Final = (re.compile(r"[\t\x20-\x7e]*"), "a value of a header field: printable characters of ASCII")
+SECURITY_FIELDS: Final = (
+    "content_type_options",
+    "frame_options",
+    "referrer_policy",
+    "content_security_policy",
+    "cross_origin_resource_policy",
+    "permissions_policy",
+)
 MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "compression.media_types": (
         re.compile(rf"{TOKEN}/(?:\*|{TOKEN})|\+{TOKEN}"),
         '"type/subtype", "type/*" or "+suffix"',
     ),
     "request_id.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.cookie": (re.compile(TOKEN), "the name of a cookie"),
+    "csrf.session_cookie": (re.compile(TOKEN), "the name of a cookie"),
+    **{f"security_headers.{name}": FIELD_VALUE for name in SECURITY_FIELDS},
 }
 RANGE: Final = (0, 2**31 - 1)
 RANGES: Final[Mapping[str, tuple[float, int]]] = {
@@ -96,5 +114,9 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "server.worker_timeout": (0, 86_400),
     "server.tls_check": (0, 86_400),
     "cors.max_age": (0, 86_400),
+    "rate_limit.requests": (1, 1_000_000_000),
+    "rate_limit.window_secs": (1, 31_536_000),
+    "rate_limit.max_keys": (1, 100_000_000),
+    "rate_limit.timeout": (0.001, 60),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd

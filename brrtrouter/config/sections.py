@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from brrtrouter.config.guards import Csrf, RateLimit, SecurityHeaders
 from brrtrouter.credentials import ApiKey, Basic, Jwks
 
 
@@ -325,6 +326,9 @@ class Config:
     static: Static = field(default_factory=Static)
     metrics: Metrics = field(default_factory=Metrics)
     cors: Cors = field(default_factory=Cors)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    csrf: Csrf = field(default_factory=Csrf)
+    security_headers: SecurityHeaders = field(default_factory=SecurityHeaders)
     security: Security = field(default_factory=Security)
     webhooks: Mapping[str, Receiver] = field(default_factory=lambda: MappingProxyType({}))
 
