@@ -5,6 +5,7 @@ Each part is imported when something asks for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,9 +29,14 @@ RATE_LIMIT: Final = "x-rate-limit"
 
 
 class Guards:
-    """Rate limits, protection from forged requests, and the header fields of every answer.  Raises ConfigError."""
+    """Rate limits, protection from forged requests, and the header fields of every answer.
+
+    clock: what requests are counted by in memory; a test sets another one before the application starts.
+    Raises ConfigError.
+    """
 
     def __init__(self, settings: config.Config) -> None:
+        self.clock: Callable[[], float] = time.monotonic
         self._settings = settings
         self._csrf: Csrf | None = None
         if settings.csrf.enabled:
@@ -103,7 +109,7 @@ class Guards:
         if found is None:
             return None
         if self._shared is None and self._memory is None:
-            self._memory = Memory(settings.max_keys)
+            self._memory = Memory(settings.max_keys, lambda: self.clock())
         storage = self._shared or self._memory
         assert storage is not None
         # GET and HEAD are one operation; of two operations with one handler each has its own count.

@@ -90,8 +90,8 @@ class Shared:
         self._url = f"{_SCHEMES[scheme]}://{rest}"
         try:
             self._pool()
-        except ValueError as error:
-            raise ConfigError(f"rate_limit.storage: {error}") from None
+        except ValueError:  # which may quote a part of the URL, and that a password
+            raise ConfigError("rate_limit.storage is no URL of a storage: host, port or number cannot be read") from None
         self._settings = settings
         self._clock = clock
         self._own = Memory(settings.max_keys)
