@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from brrtrouter.config import (
-    RouteLimit,
     ApiKey,
     Config,
     Endpoints,
     Limits,
     Receiver,
+    RouteLimit,
     Security,
     api_key_variable,
     load_config,
