@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     routes.add_argument("--format", choices=["text", "json"], default="text", help="output (default: %(default)s)")
     routes.set_defaults(run=_routes)
     _add_lint(commands)
+    importlib.import_module("brrtrouter.codegen.command").add_command(commands, _loading)
     importlib.import_module("brrtrouter.config.command").add(commands)
     return parser
 

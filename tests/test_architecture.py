@@ -49,6 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"app", "core", "dispatch", "observe", "workload"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
+    "codegen": {"spec", "core", "dispatch"},
+    "client": {"core"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
 OUTERMOST = {"__init__", "__main__", "cli", "testing", "testing_realtime"}

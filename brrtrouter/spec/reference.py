@@ -124,6 +124,14 @@ class Files:
         self._dynamic: dict[int, dict[str, Node]] = {}
         self._scanned: set[int] = set()
 
+    def local(self) -> list[tuple[str, Path | None]]:
+        """The other documents that were read: each with its name relative to the entry document, and its file.
+
+        The file is None for what came from an address.
+        """
+        found = [(known.name, path) for path, known in self._by_path.items() if isinstance(known, Resource)]
+        return [each for each in found if each[0]] + [(known.name, None) for known in self._more]
+
     # -- resolving -------------------------------------------------------------------------------------------
 
     def resolve(self, reference: str, base: Resource) -> Node:

@@ -105,6 +105,16 @@ class Schema:
         return self._node.place
 
     @property
+    def node(self) -> Node:
+        """The place itself, for what reads schemas otherwise than by validation."""
+        return self._node
+
+    @property
+    def files(self) -> Files:
+        """The files that references in it lead to."""
+        return self._set.files
+
+    @property
     def definition(self) -> Any:
         """The schema as it was written."""
         return self._node.value
