@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brrtrouter import live
 from brrtrouter.asgi.types import Application, Receive, Scope, Send
 from brrtrouter.config import Config, load_config
 from brrtrouter.core.cors import CrossOrigin
@@ -24,8 +26,10 @@ from brrtrouter.dispatch.missing import not_implemented
 from brrtrouter.dispatch.mock import Mock, MockRefusals
 from brrtrouter.dispatch.pool import Pools
 from brrtrouter.dispatch.registry import Handler, Registry
+from brrtrouter.dispatch.reloads import Reloads
 from brrtrouter.dispatch.static import Folder, Folders
-from brrtrouter.errors import ConfigError, HandlerError, SpecError
+from brrtrouter.errors import ConfigError, HandlerError, Issue, SpecError
+from brrtrouter.guards import Guards
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
 from brrtrouter.outgoing.links import LinkHeader, Links, ResolvedLink, has_links
 from brrtrouter.outgoing.receive import Receiver, mount, verifying
@@ -36,6 +40,7 @@ from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wra
 from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
 from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider, check_provider, compile_check
 from brrtrouter.providers import provider_for
+from brrtrouter.realtime.wiring import Realtime
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
 from brrtrouter.wiring import (
@@ -56,13 +61,16 @@ from brrtrouter.wiring import (
     request_schemas,
     schema_options,
     security_text,
+    watch_for,
 )
 
 if TYPE_CHECKING:
     from brrtrouter.asgi.gateway import Gateway
     from brrtrouter.asgi.mount import Mounts
     from brrtrouter.observe.metrics import Metrics
+    from brrtrouter.observe.watch import Watch
     from brrtrouter.server.handle import Server
+    from brrtrouter.server.reload import Changes
 
 logger = logging.getLogger("brrtrouter")
 F = TypeVar("F", bound=Handler)
@@ -120,8 +128,10 @@ class App:
         webhooks: Mapping[str, str | Receiver] | None = None,
         static: Mapping[str, Folder] | None = None,
     ) -> None:
+        options: dict[str, Any] = {"echo": echo, "mock": mock, "seed": seed, "base_path": base_path, "strict": strict}
+        options.update(response_validation=response_validation, documents=documents, webhooks=webhooks, static=static)
+        self.arguments = spec, handlers, config, options
         self.config = configured(load_config(config), response_validation)
-        options = schema_options(self.config)
         loading = self.config.loading
         self.specification = load(
             spec,
@@ -131,11 +141,12 @@ class App:
             allow_network=NETWORK[loading.network],
             documents=documents,
             cache=loading.cache or None,
-            options=options,
+            options=schema_options(self.config),
         )
         self.specification, self._signers = mount(
             self.specification, {**self.config.webhooks, **(webhooks or {})}, self.config.outgoing
         )
+        self.guards = Guards(self.config)
         self.outgoing = Outgoing(self.specification, self.config)
         self._links = Links(self.specification.operations, self.config.outgoing.base_url)
         self.registry = Registry(handlers)
@@ -155,12 +166,16 @@ class App:
         self._gateway: Gateway | None = None
         self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
         self.readiness = builtin.Readiness()
+        self.realtime = Realtime(self.config, self._pools.default)
         self._compressor: Compressor | None = None
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
         self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
+        self._watch: Watch | None = None  # the access log and tracing, likewise
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
+        self.reloads = Reloads()
+        self._added: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     # -- registration
 
@@ -211,6 +226,90 @@ class App:
     def _refuse_when_built(self, what: str) -> None:
         if self._service is not None:
             raise ConfigError(f"{what} cannot be added after the app has started")
+
+    # -- change while it runs
+
+    def reload(self) -> Changes:
+        """Read description, handlers and configuration again, and let a running server go on with what they say.
+
+        The new version is tried out in another process first.  Requests under way finish with the old one; what was
+        registered on this object stays.  Raises ReloadError, a BrrtError: nothing has changed, and it says why.
+        """
+        changes: Changes = import_module("brrtrouter.server.reload").reload(self)
+        return changes
+
+    def add_operation(
+        self,
+        method: str,
+        path: str,
+        operation: Mapping[str, Any],
+        handler: Handler | None = None,
+        *,
+        inline: bool = False,
+    ) -> None:
+        """Add an operation while the application runs: an Operation Object, whose references lead into the document.
+
+        path: as it would stand in the document.  handler: for its name, unless there is one already.  A running server
+        knows it from the next request on.  Raises SpecError, HandlerError and, where there is one already, BrrtError.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.added(self.specification, method, path, operation, schema_options(self.config))
+            if handler is not None:
+                other.registry = self.registry.with_one(other.specification.operations[-1].handler, handler, inline)
+            self._become(other)
+            self._added[method, path] = operation
+
+    def remove_operation(self, method: str, path: str) -> None:
+        """Take an operation away while the application runs: from the next request on its answer is 404, or 405.
+
+        Requests under way are answered.  Raises BrrtError when there is none.
+        """
+        with self.reloads.lock:
+            other = copy.copy(self)
+            other.specification = live.removed(self.specification, method, path)
+            self._become(other)
+            self._added.pop((method, path), None)
+
+    def unregister(self, name: str) -> None:
+        """Take away what was registered as the handler `name`; what the application was made with holds again.
+
+        Raises HandlerError when nothing was registered.
+        """
+        self.registry.unregister(name)
+        if self._service is not None:
+            self._install(self._replace(self._service, name))
+
+    def again(self) -> App:
+        """A new application from the arguments of this one."""
+        spec, handlers, config, options = self.arguments
+        return App(spec, handlers, config, middleware=self._middleware, security=self._providers, **options)
+
+    def adopt(self, other: App) -> None:
+        """Take on everything of another application; what was registered and added here stays."""
+        other.registry.take_over(self.registry)
+        for (method, path), operation in self._added.items():
+            if not any(live.same(each, method, path, other.specification) for each in other.specification.operations):
+                other.specification = live.added(
+                    other.specification, method, path, operation, schema_options(other.config)
+                )
+        other.readiness, other.reloads, other._mounts = self.readiness, self.reloads, self._mounts
+        other.guards.follow(self.guards)
+        if other._pools.bounds == self._pools.bounds:
+            other._pools = self._pools
+        self._become(other)
+
+    def _become(self, other: App) -> None:
+        """Compile another version of this application, then be it: nothing changes when it cannot be compiled."""
+        other._service = None
+        other._links = Links(other.specification.operations, other.config.outgoing.base_url)
+        other.realtime.opened = self.realtime.opened
+        service = other.service
+        kept = ("_listeners", "_gateway", "_added", "arguments")
+        was_built = self._service is not None
+        self.__dict__.update({name: value for name, value in vars(other).items() if name not in kept})
+        if was_built:
+            self._install(service)
 
     # -- what is sent, and where answers lead
 
@@ -275,13 +374,17 @@ class App:
     def _compile(self) -> Service:
         scrape = self._scrape if self.config.metrics.enabled else None
         endpoints = list(builtin.endpoints(self.config.endpoints, self.specification, self.readiness, scrape))
+        endpoints += self.guards.endpoints()
         declared = self._visible({endpoint.path for endpoint in endpoints})
         matcher = self._matcher(endpoints, declared)
         if self.config.metrics.enabled:
             routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
-                self.config.metrics, routes, self._pools.stack_use
+                self.config.metrics, routes, [self._pools.samples, self.reloads.samples, self.guards.samples]
             )
+        self._watch = watch_for(self.config, self._watch)
+        if self._watch is not None and self._watch.tracing is not None:
+            self.outgoing.trace_fields = self._watch.tracing.inject
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -301,15 +404,23 @@ class App:
             for endpoint in endpoints
         ]
         self._routes = []
+        guard_issues: list[Issue] = []
         for index, operation in enumerate(declared, start=len(endpoints)):
             call, mode, route = self._chain(operation)
             self._routes.append(route)
             check, check_mode = checks.get(operation.security, (None, Mode.SYNC))
             if operation.pointer in self._signers:
                 check = verifying(self._signers[operation.pointer], check)
+            secured = check is not None
+            check, check_mode = self.guards.around(
+                operation, self.specification.security_schemes, check, check_mode, guard_issues
+            )
             names = matcher.capture_names(index)
             raw = operation in uncompressed
             operations.append(core_operation(operation, names, self.config, call, mode, check, check_mode, raw))
+            operations[-1].fixed = self.guards.fields(secured)
+        if guard_issues:
+            raise SpecError(self.specification.source, guard_issues)
         return self._assemble(matcher, operations)
 
     def _visible(self, endpoints: set[str]) -> list[model.Operation]:
@@ -346,6 +457,8 @@ class App:
             mounts=self._beyond(),
             meter=None if self.metrics is None else self.metrics.meter,
             cors=self._cors,
+            observer=None if self._watch is None else self._watch.observer,
+            fixed=self.guards.fixed,
         )
 
     def _beyond(self) -> Callable[[bytes], Operation | None] | None:
@@ -406,17 +519,24 @@ class App:
             function, reason = Mock(operation, self._book), "mock: no handler is registered"
         else:
             function, reason = not_implemented, "missing: answered with 501"
-        call, mode = function, mode_of(function)
+        if found is not None and operation.websocket:
+            call, mode = self.realtime.websocket(operation, function)
+        else:
+            call, mode = function, mode_of(function)
         kind = {Mode.SYNC: "thread", Mode.INLINE: "async, never suspends", Mode.TASK: "async"}[mode]
-        if mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
+        if operation.websocket and found is not None:
+            kind = "websocket"
+        elif mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
             kind = "inline"
-        elif mode is Mode.SYNC and never_blocks(function):
+        elif mode is Mode.SYNC and (never_blocks(function) or self.realtime.makes_generator(operation, function)):
             kind = "stream"
         elif mode is Mode.SYNC:
             if operation.stream_body and found is not None:
                 text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
                 raise HandlerError(f"the handler {operation.handler!r}: {text}")
             call, mode = self._pools.of(operation.stack_size).wrap(function), Mode.TASK
+        if found is not None and operation.sse:
+            call, mode = self.realtime.events(call, mode)
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         if function not in (echo, not_implemented):  # which answer without knowing what is described
             if self.config.outgoing.link_header and has_links(operation):
@@ -494,6 +614,8 @@ class App:
     async def startup(self) -> None:
         """Compile, and start what is mounted, in this event loop; servers call it.  Raises MountError."""
         _ = self.service
+        if self._watch is not None:
+            self._watch.start()
         if self._mounts is not None:
             await self._mounts.startup()
 
@@ -502,6 +624,9 @@ class App:
         if self._mounts is not None:
             await self._mounts.shutdown(self.config.limits.drain)
         await self.outgoing.aclose()
+        if self._watch is not None:
+            await self._watch.aclose()
+        await self.guards.aclose()
         self.close()
 
     def start(self, host: str = "127.0.0.1", port: int = 8080) -> Server:
@@ -524,6 +649,8 @@ class App:
     def close(self) -> None:
         """Let the threads of the application end."""
         self._pools.close()
+        if self._watch is not None:
+            self._watch.close()
         close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

@@ -7,6 +7,7 @@ Nothing that a user can cause prints a traceback.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -87,12 +88,16 @@ def _parser() -> argparse.ArgumentParser:
         choices=["debug", "info", "warning", "error"],
         help="what is logged on standard error (default: %(default)s)",
     )
+    serve.add_argument(
+        "--watch", action="store_true", help="take on changes of the document, the handlers and the configuration"
+    )
     serve.set_defaults(run=_serve)
     routes = commands.add_parser("routes", help="list the operations of a document and what answers them")
     _common(routes)
     routes.add_argument("--format", choices=["text", "json"], default="text", help="output (default: %(default)s)")
     routes.set_defaults(run=_routes)
     _add_lint(commands)
+    importlib.import_module("brrtrouter.config.command").add(commands)
     return parser
 
 
@@ -253,15 +258,29 @@ def _serve(arguments: argparse.Namespace) -> None:
     app = _app(arguments)
     _ = app.service  # what is wrong with the application is said before a port is taken
     settings = _with_certificate(app.config.server, arguments)
+    watched = _watched(arguments)
+    reload = watched.reloader(app, lambda: _app(arguments))
     listener = _listener(arguments, app.config)
     try:
-        server = importlib.import_module("brrtrouter.server.handle").Server(app, listener=listener, settings=settings)
+        server = importlib.import_module("brrtrouter.server.handle").Server(
+            app, listener=listener, settings=settings, reload=reload
+        )
     except BrrtError:
         listener.remove()
         listener.close()
         raise
     _banner(app, sys.stdout, verbose=arguments.verbose)
-    server.run(lambda running: _listening_on(running.url))
+    with watched.watching(reload) if arguments.watch else contextlib.nullcontext():
+        server.run(lambda running: _listening_on(running.url))
+
+
+def _watched(arguments: argparse.Namespace) -> Any:
+    """The files that the arguments name."""
+    from brrtrouter.server.watch import Files
+
+    application = arguments.spec if _names_object(arguments.spec) else None
+    spec = None if application or "://" in arguments.spec else arguments.spec
+    return Files(spec, arguments.handlers, arguments.config, application)
 
 
 def _supervise(arguments: argparse.Namespace) -> None:
@@ -286,7 +305,8 @@ def _supervise(arguments: argparse.Namespace) -> None:
         return app
 
     supervisor = Supervisor(load, listener, arguments.workers, config)
-    supervisor.run(lambda: _listening_on(listener.url("https" if secure else "http")))
+    with _watched(arguments).watching(None) if arguments.watch else contextlib.nullcontext():
+        supervisor.run(lambda: _listening_on(listener.url("https" if secure else "http")))
 
 
 def _with_certificate(settings: Any, arguments: argparse.Namespace) -> Any:

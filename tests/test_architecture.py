@@ -23,19 +23,35 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": set(),
     "dispatch": {"core"},
     "policy": {"core", "dispatch"},
-    "observe": {"core"},
+    "observe": {"core", "dispatch", "__version__"},
     "outgoing": {"spec", "core"},
     "workload": set(),
     "providers": {"spec", "core", "policy", "outgoing", "workload"},
     "asgi": {"core"},
-    "wiring": {"spec", "core", "policy", "providers"},
-    "app": {"spec", "core", "dispatch", "policy", "observe", "outgoing", "asgi", "providers", "wiring"},
-    "server": {"app", "core", "observe", "workload"},
+    "live": {"spec"},
+    "realtime": {"core", "dispatch", "policy"},
+    "guards": {"spec", "core", "dispatch", "policy"},
+    "wiring": {"spec", "core", "policy", "providers", "observe"},
+    "app": {
+        "spec",
+        "core",
+        "dispatch",
+        "policy",
+        "observe",
+        "outgoing",
+        "asgi",
+        "providers",
+        "wiring",
+        "live",
+        "realtime",
+        "guards",
+    },
+    "server": {"app", "core", "dispatch", "observe", "workload"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
-OUTERMOST = {"__init__", "__main__", "cli", "testing"}
+OUTERMOST = {"__init__", "__main__", "cli", "testing", "testing_realtime"}
 EVERYONE = {"errors", "config", "credentials", "jsontext"}
 NEVER: dict[str, set[str]] = {
     "errors": {"config", "credentials"},
@@ -44,7 +60,7 @@ NEVER: dict[str, set[str]] = {
     "policy": {"asyncio", "socket", "socketserver", "selectors", "ssl", "uvloop", "httptools"},
 }
 # The one way upwards: an application starts its server by a name, when it is told to.
-BY_NAME = {"app": {"start": "server", "run": "server"}}
+BY_NAME = {"app": {"start": "server", "run": "server", "reload": "server"}}
 
 Found = tuple[str, str]  # the function it is in ("" at the top), the dotted name of the module
 
@@ -154,7 +170,11 @@ def test_only_the_outermost_layer_and_the_start_of_an_app_reach_the_server() -> 
     }
     assert reaching <= {"cli", "testing"}
     found = Imports(PACKAGE / "app.py").by_name
-    assert {function for function, module in found if module.startswith("brrtrouter.server")} == {"start", "run"}
+    assert {function for function, module in found if module.startswith("brrtrouter.server")} == {
+        "start",
+        "run",
+        "reload",
+    }
 
 
 def test_the_parser_of_cython_imports_sees_all_forms(tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ REFUSED = {
     "config yaml": ("serve openapi.yaml --config bad_config.yaml", ["bad_config.yaml: not YAML in line 2, column 1: "]),
     "config key": (
         "serve openapi.yaml --config unknown.yaml",
-        ["unknown.yaml: unknown key limits.bodi; known are backlog, body, "],
+        ["unknown.yaml: unknown key limits.bodi; did you mean limits.body?"],
     ),
     "config type": ("serve openapi.yaml --config wrong.yaml", ["wrong.yaml: limits.body is not of type int"]),
     "no key": (

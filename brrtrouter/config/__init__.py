@@ -9,8 +9,11 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.guards import Csrf, RateLimit, RouteLimit, SecurityHeaders
 from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.observability import Log, Tracing
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
     Compression,
@@ -39,25 +42,33 @@ __all__ = [
     "Compression",
     "Config",
     "Cors",
+    "Csrf",
     "ETag",
     "Endpoints",
     "Introspection",
     "Limits",
     "Loading",
+    "Log",
     "Metrics",
     "MutualTls",
     "Outgoing",
     "PropelAuth",
+    "RateLimit",
     "Receiver",
     "RemoteKey",
     "RequestId",
+    "RouteLimit",
     "Routing",
     "Security",
+    "SecurityHeaders",
     "Server",
     "Spiffe",
     "SpiffeTokens",
+    "Sse",
     "Static",
+    "Tracing",
     "Validation",
+    "WebSocketSettings",
     "api_key_variable",
     "load_config",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
+from brrtrouter.config.guards import RouteLimit
 from brrtrouter.config.identities import Introspection, MutualTls, RemoteKey, SpiffeTokens
 from brrtrouter.config.rules import CHOICES, MATCHING, MOST_BOUNDS, PATH, RANGE, RANGES
 from brrtrouter.config.sections import Config, Receiver, Security, capitals
@@ -21,7 +22,15 @@ _PREFIX: Final = "BRRTR_"
 _ANY_KEY: Final = _PREFIX + "API_KEY"
 _ONE_KEY: Final = _ANY_KEY + "__"
 # Names of their own for settings that have one by their section too.
-_ALIASES: Final[Mapping[str, str]] = {"BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK"}
+_ALIASES: Final[Mapping[str, str]] = {
+    "BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK",
+    "BRRTR_LOG_LEVEL": "BRRTR_LOG__LEVEL",
+    "BRRTR_LOG_FORMAT": "BRRTR_LOG__FORMAT",
+    "BRRTR_LOG_REDACT_LEVEL": "BRRTR_LOG__REDACT",
+    "BRRTR_LOG_SAMPLING_MODE": "BRRTR_LOG__SAMPLING",
+    "BRRTR_LOG_SAMPLING_RATE": "BRRTR_LOG__RATE",
+    "BRRTR_LOG_RATE_LIMIT_RPS": "BRRTR_LOG__LINES_PER_SECOND",
+}
 
 
 def api_key_variable(scheme: str) -> str:
@@ -73,6 +82,18 @@ def _parse(text: bytes | str, where: str) -> Any:
         raise ConfigError(f"{where}: not YAML{place}: {reason}") from None
 
 
+def variable_for(variable: str) -> str | None:
+    """The name of the setting that an environment variable sets; None when it sets none."""
+    if not variable.startswith(_PREFIX):
+        return None
+    if variable == _ANY_KEY:
+        return "security.api_keys.*"
+    if variable.startswith(_ONE_KEY):
+        return f"security.api_keys.{variable[len(_ONE_KEY) :]}"
+    section, parts, key = _ALIASES.get(variable, variable)[len(_PREFIX) :].lower().partition("__")
+    return f"{section}.{key}" if parts else None
+
+
 def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
     keys: dict[str, ApiKey] = {}
     for variable, text in sorted(environ.items()):
@@ -120,17 +141,37 @@ def _section(kind: type[Any], data: Any, where: str, prefix: str) -> Any:
     hints = get_type_hints(kind)
     for name in data:
         if name not in hints:
-            raise ConfigError(f"{where}: unknown key {prefix}{name}; known are {', '.join(sorted(hints))}")
+            raise ConfigError(f"{where}: unknown key {prefix}{name}{_meant(str(name), prefix, hints)}")
     # A key without a value keeps its default, but for an endpoint "no value" is one.
     given = {name: value for name, value in data.items() if value is not None or hints[name] == (str | None)}
     return kind(**{name: _value(hints[name], value, where, prefix + name) for name, value in given.items()})
 
 
+# Keys that the Rust project of the same name has, and what they are called here.
+_RENAMED: Final[Mapping[str, str]] = {
+    "port": "the option --port",
+    "http": "limits.keep_alive, limits.handler_time and limits.connection_age",
+    "security.bearer": "security.jwks, which verifies signatures",
+    "security.oauth2": "security.jwks, which verifies signatures",
+}
+
+
+def _meant(name: str, prefix: str, known: Iterable[str]) -> str:
+    """What an unknown key may have been meant to be."""
+    from difflib import get_close_matches
+
+    full = prefix + name
+    if full in _RENAMED and name not in known:
+        return f": here that is {_RENAMED[full]}"
+    close = get_close_matches(name, list(known), 1)
+    return f"; did you mean {prefix}{close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
 def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     if is_dataclass(hint):
         return _section(hint, value, where, name + ".")  # type: ignore[arg-type]
-    if hint in _BY_SCHEME:
-        return _named(partial(_entry, _BY_SCHEME[hint]), value, where, name)
+    if hint in _BY_NAME:
+        return _named(partial(_entry, _BY_NAME[hint]), value, where, name)
     if hint == tuple[NamedKey, ...]:
         return _named_keys(value, where, name)
     if hint == Mapping[str, Receiver]:
@@ -145,8 +186,8 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
         return tuple(_matching(each, where, name) for each in _texts([value] if alone else value, where, name))
     if hint == tuple[float, ...]:
         return _bounds(value, where, name)
-    if value is False and "off" in CHOICES.get(name, ()):
-        value = "off"  # which YAML 1.1 reads as a boolean
+    if isinstance(value, bool) and ("off", "on")[value] in CHOICES.get(name, ()):
+        value = ("off", "on")[value]  # which YAML 1.1 reads as a boolean
     accepted = (int, float) if hint is float else (hint,)
     if type(value) not in accepted:  # not isinstance: a bool is no number here
         raise ConfigError(f"{where}: {name} is not of type {hint.__name__}")
@@ -221,10 +262,10 @@ def _receiver(entry: Any, where: str, name: str) -> Receiver:
     return Receiver(entry["path"], secret)
 
 
-# Settings of one kind for each security scheme, by its name.
-_BY_SCHEME: Final[Mapping[Any, type[Any]]] = {
+# Settings of one kind for each security scheme or handler, by its name.
+_BY_NAME: Final[Mapping[Any, type[Any]]] = {
     Mapping[str, kind]: kind  # type: ignore[valid-type]
-    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens)
+    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens, RouteLimit)
 }
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from brrtrouter.config.guards import LIMIT_KEYS
+
 RESPONSE_MODES: Final = ("off", "log", "enforce")
 CODINGS: Final = ("zstd", "br", "gzip")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -18,7 +20,17 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "outgoing.signature_format": ("standard", "hex"),
     "server.forwarded": ("x-forwarded", "forwarded"),
     "server.tls_client": ("required", "optional"),
+    "log.format": ("json", "pretty"),
+    "log.sampling": ("all", "error-only", "sampled"),
+    "log.redact": ("none", "credentials", "full"),
+    "log.level": ("debug", "info", "warning", "error", "critical"),
+    "log.application": ("off", "brrtrouter", "root"),
+    "tracing.enabled": ("auto", "on", "off"),
+    "tracing.protocol": ("", "grpc", "http/protobuf"),
     "spiffe.client": ("required", "optional"),
+    "rate_limit.key": LIMIT_KEYS,
+    "rate_limit.on_failure": ("memory", "closed", "open"),
+    "csrf.same_site": ("Strict", "Lax", "None"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -28,16 +40,39 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 PATH: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*")
 # A whole type, a range of them, or a structured syntax suffix (RFC 6839).
 TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FIELD_VALUE: Final = (re.compile(r"[\t\x20-\x7e]*"), "a value of a header field: printable characters of ASCII")
+SECURITY_FIELDS: Final = (
+    "content_type_options",
+    "frame_options",
+    "referrer_policy",
+    "content_security_policy",
+    "cross_origin_resource_policy",
+    "permissions_policy",
+)
 MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "compression.media_types": (
         re.compile(rf"{TOKEN}/(?:\*|{TOKEN})|\+{TOKEN}"),
         '"type/subtype", "type/*" or "+suffix"',
     ),
+    "log.headers": (re.compile(TOKEN), "a list of names of header fields"),
+    "log.target": (re.compile(r"[^\x00]+"), "stderr, stdout or a path"),
     "request_id.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.cookie": (re.compile(TOKEN), "the name of a cookie"),
+    "csrf.session_cookie": (re.compile(TOKEN), "the name of a cookie"),
+    **{f"security_headers.{name}": FIELD_VALUE for name in SECURITY_FIELDS},
 }
 RANGE: Final = (0, 2**31 - 1)
 RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.request_line": (16, RANGE[1]),
+    "sse.keep_alive": (0, 86_400),
+    "websocket.message": (1, sys.maxsize),
+    "websocket.frame": (1, sys.maxsize),
+    "websocket.fragments": (1, RANGE[1]),
+    "websocket.queue": (1, 1_000_000),
+    "websocket.ping_interval": (0, 86_400),
+    "websocket.ping_timeout": (0, 86_400),
+    "websocket.close_wait": (0.1, 3600),
     "limits.header_field": (16, RANGE[1]),
     "limits.head": (64, RANGE[1]),
     "limits.header_count": (1, 256),  # BRRT_HEAD_MAX_FIELDS of csrc
@@ -68,6 +103,9 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "limits.connection_age": (0, 31_536_000),
     "limits.linger": (0.01, 3600),
     "limits.pattern_work": (100_000, sys.maxsize),
+    "limits.pattern_work_request": (100_000, sys.maxsize),
+    "limits.reload_time": (0.1, 3600),
+    "limits.reload_memory": (64 * 1024 * 1024, sys.maxsize),
     "outgoing.attempts": (1, 100),
     "outgoing.timeout": (0.001, 3600),
     "outgoing.total_time": (0.001, 86_400),
@@ -95,7 +133,15 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "server.worker_timeout": (0, 86_400),
     "server.tls_check": (0, 86_400),
     "cors.max_age": (0, 86_400),
+    "log.rate": (0, 1),
+    "log.buffer": (65_536, RANGE[1]),
+    "tracing.sample_rate": (-1, 1),
+    "tracing.flush": (0, 3600),
     "spiffe.start_timeout": (0.1, 86_400),
     "spiffe.retry_limit": (0.1, 3600),
+    "rate_limit.requests": (1, 1_000_000_000),
+    "rate_limit.window_secs": (1, 31_536_000),
+    "rate_limit.max_keys": (1, 100_000_000),
+    "rate_limit.timeout": (0.001, 60),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd

@@ -1,6 +1,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from brrtrouter.core.csrc cimport brrt_field, brrt_head, brrt_match, brrt_span
+from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.stream cimport BodyStream
 
 cdef enum:
@@ -37,7 +38,14 @@ cdef class Request:
     cdef bint suspended
     cdef bint preflight        # a CORS-preflight request, see cors.pyx
     cdef bytes lines           # header lines of the answer that its request decides, each after its CR LF; or None
+    cdef bytes added_lines     # more of them, which are known only when it is answered
+    cdef FixedFields fixed     # fields of every answer, None without any
     cdef uint64_t began        # when answering began, in nanoseconds; 0 while nothing is counted, see meter.pyx
+    # What an Observer notes: the answer, whether tracing was decided upon, and what is kept of a sampled request.
+    cdef int status
+    cdef bint decided, rejected
+    cdef uint64_t sent
+    cdef object trace
     cdef readonly int http_minor
     cdef uint32_t field_count
     # `fields` is `inline_fields`, or memory of this object when there are more.
@@ -58,6 +66,7 @@ cdef class Request:
     cdef const char *id_at
     cdef Py_ssize_t id_size
     cdef char new_id[NEW_ID]
+    cdef bint id_is_new  # it is known already that the head has none
     cdef RequestIds ids  # None where no server has read the request
     cdef object header_values, cookie_values  # declared and decoded, by lower-case name and by name
     cdef readonly bytes raw_body
@@ -66,6 +75,7 @@ cdef class Request:
     cdef dict state_
     cdef object client_
     cdef object on_gone
+    cdef bint gone_at_eof
     cdef BodyStream stream_  # of a body that is read while the handler runs, or that the handler asked for
 
     cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1
@@ -78,6 +88,8 @@ cdef class Request:
     cdef int find_id(self) except -1
     cdef bint tells_id(self) noexcept
     cdef bytes id_line(self)
+    cdef bytes decided_lines(self)
+    cdef bint encrypted(self)
     cdef brrt_span raw_capture(self, uint32_t index)
     cdef int tell_gone(self) except -1
 

@@ -34,6 +34,8 @@ from brrtrouter.core.csrc cimport (
 from brrtrouter.core.matcher cimport capture_str
 from brrtrouter.core.stream cimport BodyStream, whole_body
 
+from brrtrouter.core.lines import field_line
+
 cdef enum:
     # Texts up to this length are decoded on the stack.
     STACK_TEXT = 1024
@@ -273,6 +275,8 @@ cdef class Request:
         other.service = self.service
         other.operation = self.operation
         other.ids = self.ids
+        other.fixed = self.fixed
+        other.id_is_new = self.id_is_new
         other.client_ = self.client_
         return other
 
@@ -433,15 +437,25 @@ cdef class Request:
             self.stream_ = whole_body(self.raw_body)
         return self.stream_
 
-    def when_gone(self, callback):
-        """Let `callback()` be called when the connection ends before the answer does."""
+    def when_gone(self, callback, bint at_eof=False):
+        """Let `callback()` be called when the connection ends before the answer does.
+
+        at_eof: a client that sends no more is taken for gone, though it could still read.
+        """
         self.on_gone = callback
+        self.gone_at_eof = at_eof
 
     cdef int tell_gone(self) except -1:
         callback, self.on_gone = self.on_gone, None
         if callback is not None:
             callback()
         return 0
+
+    @property
+    def last_event_id(self):
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+        text = self.header("last-event-id")  # UTF-8, as browsers send it
+        return None if text is None else text.encode("latin-1").decode("utf-8", "replace")
 
     @property
     def state(self):
@@ -459,7 +473,8 @@ cdef class Request:
 
     cdef int find_id(self) except -1:
         """Decide what the id is, once."""
-        if self.id_at != NULL or (self.ids is not None and self.ids.accept and self.ids.given(self)):
+        if self.id_at != NULL or (
+                self.ids is not None and self.ids.accept and not self.id_is_new and self.ids.given(self)):
             return 0
         make_id(<uint8_t *>self.new_id)
         self.id_at = self.new_id
@@ -476,6 +491,21 @@ cdef class Request:
             return b""
         self.find_id()
         return self.ids.start + self.id_at[:self.id_size]
+
+    cdef bytes decided_lines(self):
+        """Header lines of the answer that the request decides."""
+        if self.added_lines is None:
+            return b"" if self.lines is None else self.lines
+        return self.added_lines if self.lines is None else self.lines + self.added_lines
+
+    cdef bint encrypted(self):
+        """Whether the client speaks TLS, where fields of the answer depend on that."""
+        return self.fixed.depends and self.scheme == "https"
+
+    def add_answer_field(self, str name not None, str value not None):
+        """Let the answer have a header field, whoever makes the answer.  Raises ValueError for what cannot be one."""
+        line = field_line(name, value)
+        self.added_lines = line if self.added_lines is None else self.added_lines + line
 
     def precondition(self, *, etag=None, last_modified=None, exists=True):
         """Hold the conditions of the request against the current state (RFC 9110 section 13): None to go on.

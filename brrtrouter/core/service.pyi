@@ -1,6 +1,7 @@
 """Types of service.pyx."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -8,9 +9,11 @@ from brrtrouter.config import Limits
 from brrtrouter.core.arguments import ArgumentParser
 from brrtrouter.core.codings import Decoders
 from brrtrouter.core.cors import CrossOrigin
+from brrtrouter.core.lines import FixedFields
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.media import MediaLike
 from brrtrouter.core.meter import Meter
+from brrtrouter.core.observer import Observer
 from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response
 
@@ -65,6 +68,8 @@ class Operation:
         deadline: float = -1.0,
         raw_content: bool = False,
         foreign: bool = False,
+        upgrades: bool = False,
+        scope: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None: ...
     @property
     def method(self) -> str: ...
@@ -87,6 +92,8 @@ class Operation:
         """Seconds until the handler has to have an answer; 0 for no end, -1 for the limit `handler_time`."""
 
     @property
+    def upgrades(self) -> bool: ...
+    @property
     def foreign(self) -> bool:
         """Whether an application of its own answers."""
 
@@ -94,6 +101,8 @@ class Operation:
     def raw_content(self) -> bool:
         """Whether a body with a Content-Encoding is the handler's matter."""
 
+    fixed: FixedFields | None
+    """Header fields of its answers in place of those of the service; None for these."""
     @property
     def suspends(self) -> bool:
         """Whether answering may take a Task."""
@@ -122,6 +131,8 @@ class Service:
         mounts: Callable[[bytes], Operation | None] | None = None,
         meter: Meter | None = None,
         cors: CrossOrigin | None = None,
+        observer: Observer | None = None,
+        fixed: FixedFields | None = None,
     ) -> None: ...
     @property
     def matcher(self) -> Matcher: ...
@@ -146,7 +157,13 @@ class Service:
     @property
     def trailer_limit(self) -> int: ...
     @property
+    def fixed(self) -> FixedFields | None: ...
+    @property
     def meter(self) -> Meter | None: ...
+    @property
+    def observer(self) -> Observer | None:
+        """Logs and traces requests; None when nothing does."""
+
     @property
     def cors(self) -> CrossOrigin | None: ...
     @property

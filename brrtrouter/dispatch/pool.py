@@ -13,13 +13,26 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response, problem_response
 
+_STACKS: Final = (
+    "Bytes of the largest stack of a thread that runs handlers, of the process that answers.",
+    "The most bytes of its stack that such a thread has ever used, of the process that answers.",
+)
 # threading.stack_size() is one setting for the whole process: whoever changes it starts a thread and puts it back.
 _starting = threading.Lock()
+
+
+class Sample(NamedTuple):
+    """One value for the metrics: kind is "gauge" or "counter", whose name has no `_total`."""
+
+    kind: str
+    name: str
+    text: str
+    value: float
 
 
 class Refusal(Response):
@@ -159,7 +172,7 @@ class Pools:
 
         stack_size: of the usual pool, 0 for what the system gives.
         """
-        self._bounds = (threads, queue)
+        self.bounds = (threads, queue, stack_size)
         self.default = Pool(threads, queue, stack_size=stack_size)
         self._others: dict[int, Pool] = {}
 
@@ -169,18 +182,20 @@ class Pools:
             return self.default
         if stack_size not in self._others:
             name = f"brrtrouter-handler-{stack_size // 1024}k"
-            self._others[stack_size] = Pool(*self._bounds, name, stack_size)
+            self._others[stack_size] = Pool(*self.bounds[:2], name, stack_size)
         return self._others[stack_size]
 
     def __iter__(self) -> Iterator[Pool]:
         return iter((self.default, *self._others.values()))
 
-    def stack_use(self) -> tuple[int, int]:
-        """(bytes of the largest stack that was asked for, the most that a thread has used of its own), 0 before any."""
+    def samples(self) -> Iterator[Sample]:
+        """For the metrics: the largest stack that was asked for, and the most that a thread has used, 0 before any."""
         from brrtrouter.core.stacks import high_water
 
         found = [(pool.stack_size or stack[1], high_water(stack)) for pool in self for stack in pool.stacks]
-        return max((size for size, _ in found), default=0), max((used for _, used in found), default=0)
+        sizes, used = zip(*found, strict=True) if found else ((0,), (0,))
+        for name, text, value in zip(("stack", "stack_used"), _STACKS, (max(sizes), max(used)), strict=True):
+            yield Sample("gauge", f"brrtrouter_coroutine_{name}_bytes", text, value)
 
     def close(self) -> None:
         """Let all threads end when they are done."""

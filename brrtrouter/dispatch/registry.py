@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import importlib.util
@@ -155,6 +156,25 @@ class Registry:
         self._inline.discard(name)
         if inline:
             self._inline.add(name)
+
+    def with_one(self, name: str, function: Handler, inline: bool) -> Registry:
+        """The same handlers and one more.  Raises HandlerError when it cannot be one."""
+        other = copy.copy(self)
+        other._registered, other._inline = dict(self._registered), set(self._inline)
+        other.register(name, function, inline=inline)
+        return other
+
+    def unregister(self, name: str) -> None:
+        """Forget what was registered for a name.  Raises HandlerError when nothing was."""
+        if name not in self._registered:
+            raise HandlerError(f"nothing is registered as the handler {name!r}")
+        del self._registered[name]
+        self._inline.discard(name)
+
+    def take_over(self, other: Registry) -> None:
+        """Have what was registered elsewhere, one by one, too."""
+        self._registered.update(other._registered)
+        self._inline.update(other._inline)
 
     def is_inline(self, name: str, function: Handler) -> bool:
         """Whether a plain function is to run on the event loop."""

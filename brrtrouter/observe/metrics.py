@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from brrtrouter import config
-from brrtrouter.core.meter import STATUSES, Meter
+from brrtrouter.core.meter import REASONS, STATUSES, Meter
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
+from brrtrouter.dispatch.pool import Sample
 from brrtrouter.errors import ConfigError
 from brrtrouter.observe.board import Label, Layout, Seat, Totals
 
@@ -28,7 +29,7 @@ MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Cells of a process and of a row, in the order of meter.pxd.
 _PROCESS: Final = ("opened", "closed", "begun", "ended")
 _STATUS_COLUMNS: Final = 64
-_ROW: Final = ("sum_ns", "bytes_in", "bytes_out", "auth_refused", "invalid")
+_ROW: Final = ("sum_ns", "bytes_in", "bytes_out", *(f"auth_{reason}" for reason in REASONS), "invalid")
 _FIXED: Final = _STATUS_COLUMNS + len(_ROW)
 _CELL: Final = {name: _STATUS_COLUMNS + index for index, name in enumerate(_ROW)}
 _LABELS: Final = ("method", "path")
@@ -36,22 +37,15 @@ _LABELS: Final = ("method", "path")
 _COUNTERS: Final = (
     ("brrtrouter_request_bytes", "Bytes of heads and bodies of requests.", "bytes_in"),
     ("brrtrouter_response_bytes", "Bytes of heads and bodies of answers.", "bytes_out"),
-    ("brrtrouter_auth_failures", "Requests refused by the security of their operation.", "auth_refused"),
     ("brrtrouter_validation_failures", "Requests whose parameters or body are not valid.", "invalid"),
-)
-
-
-_STACKS: Final = (
-    "Bytes of the largest stack of a thread that runs handlers, of the process that answers.",
-    "The most bytes of its stack that such a thread has ever used, of the process that answers.",
 )
 
 
 class Metrics:
     """The counts of an application; a collector for a registry of prometheus-client.
 
-    routes: method and path template of each operation, in the order of the service.  stack_use: the size of the
-    largest stack of a handler's thread, and the most that was ever used of one, in bytes; of this process.
+    routes: method and path template of each operation, in the order of the service.  sources: more values, of
+    this process.
     Raises ConfigError when prometheus-client is not installed.
     """
 
@@ -59,7 +53,7 @@ class Metrics:
         self,
         settings: config.Metrics,
         routes: Sequence[Label],
-        stack_use: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        sources: Sequence[Callable[[], Iterable[Sample]]] = (),
     ) -> None:
         try:
             import prometheus_client
@@ -74,7 +68,7 @@ class Metrics:
         labels = [*routes, *(("HEAD", route[1]) for route, apart in zip(routes, heads, strict=True) if apart)]
         self._layout = Layout(len(_PROCESS), (*labels, UNMATCHED), _FIXED, settings.buckets)
         self._seat: Seat | None = None
-        self._stack_use = stack_use
+        self._sources = tuple(sources)
 
     def share(self, folder: Path, worker: int) -> None:
         """Count where the other workers of a `board.Board` see it.  Raises OSError when there is no room."""
@@ -121,8 +115,12 @@ class Metrics:
             for label, row in rows:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
-        for name, text, value in zip(("stack", "stack_used"), _STACKS, self._stack_use(), strict=True):
-            yield GaugeMetricFamily(f"brrtrouter_coroutine_{name}_bytes", text, value=value)
+        yield self._auth_failures(rows)
+        for sample in (each for source in self._sources for each in source()):
+            if sample.kind == "counter":
+                yield CounterMetricFamily(sample.name, sample.text, value=sample.value)
+            else:
+                yield GaugeMetricFamily(sample.name, sample.text, value=sample.value)
         if self._seat is not None:
             yield from _processes(totals)
 
@@ -134,6 +132,18 @@ class Metrics:
             for status, count in zip(STATUSES, row, strict=False):
                 if count:
                     family.add_metric((*label, status), count)
+        return family
+
+    def _auth_failures(self, rows: Iterable[tuple[Label, list[int]]]) -> Metric:
+        from prometheus_client.core import CounterMetricFamily
+
+        text = "Requests refused by the security of their operation."
+        family = CounterMetricFamily("brrtrouter_auth_failures", text, labels=(*_LABELS, "reason"))
+        for label, row in rows:
+            for reason in REASONS:
+                count = row[_CELL[f"auth_{reason}"]]
+                if count:
+                    family.add_metric((*label, reason), count)
         return family
 
     def _durations(self, rows: Iterable[tuple[Label, list[int]]]) -> Metric:

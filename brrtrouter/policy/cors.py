@@ -63,20 +63,20 @@ _MEMBERS: Final[Mapping[str, tuple[str, type]]] = {
 
 
 class Origins:
-    """The origins of the configuration.  Raises ConfigError that names one that is none."""
+    """The origins of a setting.  Raises ConfigError that names one that is none."""
 
-    def __init__(self, written: Sequence[str]) -> None:
+    def __init__(self, written: Sequence[str], setting: str = "cors.origins") -> None:
         self.any = ANY in written
-        self.exact = [each for each in written if each != ANY and not _is_pattern(_parsed(each))]
-        patterns = [_expression(_parsed(each)) for each in written if each != ANY and each not in self.exact]
+        self.exact = [each for each in written if each != ANY and not _is_pattern(_parsed(each, setting))]
+        patterns = [_expression(_parsed(each, setting)) for each in written if each != ANY and each not in self.exact]
         self.matches: Callable[[str], bool] | None = None
         if patterns:
             expression = re.compile("|".join(patterns))
             self.matches = lambda origin: expression.fullmatch(origin) is not None
 
 
-def _parsed(origin: str) -> re.Match[str]:
-    where = f"cors.origins: {origin!r} is not an origin"
+def _parsed(origin: str, setting: str) -> re.Match[str]:
+    where = f"{setting}: {origin!r} is not an origin"
     if origin == "null":
         raise ConfigError(f"{where} to trust: any page can get it by putting itself into a sandbox")
     found = _ORIGIN.fullmatch(origin)

@@ -21,6 +21,7 @@ from brrtrouter.core.service import Mode, run_inline
 from brrtrouter.credentials import NamedKey
 from brrtrouter.dispatch.kinds import mode_of
 from brrtrouter.errors import ConfigError
+from brrtrouter.policy.audit import audit
 
 logger = logging.getLogger("brrtrouter.security")
 
@@ -240,7 +241,7 @@ def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...], first:
         elif alternative or all(denial.reason == "missing" for denial in denials):
             request.auth = granted
             return None
-    return _refusal(denials)
+    return _refusal(request, alternatives, denials)
 
 
 def _asked(request: Request, bound: Bound) -> Any:
@@ -280,7 +281,13 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _refusal(denials: Sequence[Denial]) -> Response:
+class Refused(Response):
+    """The answer to a request without a credential that does, and the `reason` of it: that of a Denial."""
+
+    reason: str
+
+
+def _refusal(request: Request, alternatives: tuple[tuple[Bound, ...], ...], denials: Sequence[Denial]) -> Response:
     reasons = {denial.reason for denial in denials}
     reason, (slug, detail) = next(each for each in _REFUSALS.items() if each[0] in reasons)
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
@@ -291,7 +298,12 @@ def _refusal(denials: Sequence[Denial]) -> Response:
         # Among credentials that are not valid, those that are missing are alternatives too.
         told = denials if slug == "unauthorized" else [denial for denial in denials if denial.reason == reason]
         headers["WWW-Authenticate"] = list(dict.fromkeys(denial.challenge for denial in told))
-    return problem_response(slug, detail, headers=headers)
+    problem = problem_response(slug, detail, headers=headers)
+    refused = Refused(problem.status, problem.body, problem.headers, problem.media_type)
+    refused.reason = reason
+    schemes = dict.fromkeys(bound.scheme.name for alternative in alternatives for bound in alternative)
+    audit(request, problem.status, reason, tuple(schemes))
+    return refused
 
 
 def _check(alternatives: tuple[tuple[Bound, ...], ...], mode: Mode) -> Check:

@@ -7,6 +7,7 @@ Nothing here waits by sleeping: readiness, draining and the end are events, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
@@ -18,7 +19,7 @@ import uvloop
 from brrtrouter.config import Server as Settings
 from brrtrouter.core.peer import Proxies
 from brrtrouter.core.service import Service
-from brrtrouter.errors import ConfigError
+from brrtrouter.errors import BrrtError, ConfigError
 from brrtrouter.server import tls
 from brrtrouter.server.acceptor import Acceptor, Entry
 from brrtrouter.server.drain import Manner, TlsEndpoint, WatchedEndpoint
@@ -36,6 +37,7 @@ class Server:
     """A running application: `start` (in a thread) or `run` (here), `wait_ready`, `url`, `stop`.
 
     listener: a socket that is open already, in place of host and port.  settings: in place of those of the app.
+    reload: what SIGHUP asks for, in place of `App.reload`.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Server:
         *,
         listener: Listener | None = None,
         settings: Settings | None = None,
+        reload: Callable[[], object] | None = None,
     ) -> None:
         self._app = app
+        self._reload = reload or app.reload
         self._settings = settings or app.config.server
         self._drain_seconds = app.config.limits.drain
         self._proxies = _proxies(self._settings)
@@ -93,6 +97,15 @@ class Server:
         self._run_loop(ready)
         if self._failure is not None:
             raise self._failure
+
+    def reload(self) -> None:
+        """Let the application take on what its files say now, in a thread of its own; what is wrong is in the log."""
+
+        def attempt() -> None:
+            with contextlib.suppress(BrrtError):
+                self._reload()
+
+        threading.Thread(target=attempt, name="brrtrouter-reload", daemon=True).start()
 
     def wait_ready(self, timeout: float = 10.0) -> Server:
         """Wait until the server answers.  Raises ServerError when it does not within `timeout` seconds."""
@@ -215,7 +228,9 @@ class Server:
         await stopping.wait()
         self._role.ending(self)
         self._app.readiness.lose(self)
+        self._app.realtime.drain(loop, self._drain_seconds, quick=self._manner is Manner.QUICK)
         await self._end(endpoint, acceptor)
+        self._app.realtime.forget(loop)
         await self._app.shutdown()
         with self._lock:
             self._loop = None  # it is about to be closed

@@ -46,12 +46,11 @@ class Alone(Role):
         self._systemd = Notifier()
 
     async def prepare(self, server: Server) -> None:
-        """Take SIGTERM, SIGINT, and for new certificates SIGHUP."""
+        """Take SIGTERM, SIGINT, and SIGHUP for changed files, certificates among them."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, server, number)
-        if server.has_tls:
-            loop.add_signal_handler(signal.SIGHUP, lambda: server.refresh_tls(force=True))
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, server)
 
     def started(self, server: Server) -> None:
         """Tell systemd, and from now on that we live."""
@@ -66,6 +65,11 @@ class Alone(Role):
     def ending(self, server: Server) -> None:
         """Tell systemd."""
         self._systemd.stopping()
+
+    def _on_hangup(self, server: Server) -> None:
+        if server.has_tls:
+            server.refresh_tls(force=True)
+        server.reload()
 
     def _on_signal(self, server: Server, number: int) -> None:
         """The first signal drains, the second one ends at once."""
