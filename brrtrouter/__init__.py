@@ -20,14 +20,22 @@ if TYPE_CHECKING:
     from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
     from brrtrouter.dispatch.static import StaticFiles
+    from brrtrouter.policy.middleware import only
+    from brrtrouter.realtime.channel import Channel
+    from brrtrouter.realtime.events import Comment, Event
+    from brrtrouter.realtime.websocket import ConnectionClosed, WebSocket
 
 __version__ = "0.1.0"
 
 __all__ = [
     "App",
     "BrrtError",
+    "Channel",
+    "Comment",
     "Config",
     "ConfigError",
+    "ConnectionClosed",
+    "Event",
     "File",
     "HandlerError",
     "Issue",
@@ -38,21 +46,29 @@ __all__ = [
     "RouteError",
     "SpecError",
     "StaticFiles",
+    "WebSocket",
     "handler",
     "load_config",
+    "only",
     "path_to_regex",
     "problem_response",
 ]
 
 _LAZY = {
     "App": "brrtrouter.app",
+    "Channel": "brrtrouter.realtime.channel",
+    "Comment": "brrtrouter.realtime.events",
     "Config": "brrtrouter.config",
+    "ConnectionClosed": "brrtrouter.realtime.websocket",
+    "Event": "brrtrouter.realtime.events",
     "File": "brrtrouter.core.files",
     "Request": "brrtrouter.core.request",
     "Response": "brrtrouter.core.response",
     "StaticFiles": "brrtrouter.dispatch.static",
+    "WebSocket": "brrtrouter.realtime.websocket",
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
+    "only": "brrtrouter.policy.middleware",
     "path_to_regex": "brrtrouter.core.regex",
     "problem_response": "brrtrouter.core.response",
 }

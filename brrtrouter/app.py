@@ -40,6 +40,7 @@ from brrtrouter.policy.middleware import applies_to, check_middleware, fold, wra
 from brrtrouter.policy.responses import RefusalCheck, ResponseChecks
 from brrtrouter.policy.security import Bound, PresenceProvider, SecurityProvider, check_provider, compile_check
 from brrtrouter.providers import provider_for
+from brrtrouter.realtime.wiring import Realtime
 from brrtrouter.spec import model
 from brrtrouter.spec.load import load
 from brrtrouter.wiring import (
@@ -47,6 +48,7 @@ from brrtrouter.wiring import (
     add_route,
     added_fields,
     around_all,
+    close_providers,
     configured,
     content_decoders,
     core_operation,
@@ -59,12 +61,14 @@ from brrtrouter.wiring import (
     request_schemas,
     schema_options,
     security_text,
+    watch_for,
 )
 
 if TYPE_CHECKING:
     from brrtrouter.asgi.gateway import Gateway
     from brrtrouter.asgi.mount import Mounts
     from brrtrouter.observe.metrics import Metrics
+    from brrtrouter.observe.watch import Watch
     from brrtrouter.server.handle import Server
     from brrtrouter.server.reload import Changes
 
@@ -155,16 +159,19 @@ class App:
         for layer in self._middleware:
             check_middleware(layer)
         self._providers = dict(security or {})
+        self._verifying: list[SecurityProvider] = []  # those that are in use, when the service is built
         limits = self.config.limits
         self._pools = Pools(limits.handler_threads, limits.handler_queue, default_stack(limits.handler_stack))
         self._mounts: Mounts | None = None  # like the gateway, made when somebody asks for it
         self._gateway: Gateway | None = None
         self._folders = Folders({**self.config.static.folders, **(static or {})}, self.config.static)
         self.readiness = builtin.Readiness()
+        self.realtime = Realtime(self.config, self._pools.default)
         self._compressor: Compressor | None = None
         self._service: Service | None = None
         self._cors: CrossOrigin | None = None
         self.metrics: Metrics | None = None  # from when the service is built, if they are switched on
+        self._watch: Watch | None = None  # the access log and tracing, likewise
         self._routes: list[Route] = []
         self._listeners: list[Callable[[Service], None]] = []
         self.reloads = Reloads()
@@ -296,6 +303,7 @@ class App:
         """Compile another version of this application, then be it: nothing changes when it cannot be compiled."""
         other._service = None
         other._links = Links(other.specification.operations, other.config.outgoing.base_url)
+        other.realtime.opened = self.realtime.opened
         service = other.service
         kept = ("_listeners", "_gateway", "_added", "arguments")
         was_built = self._service is not None
@@ -374,6 +382,9 @@ class App:
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
                 self.config.metrics, routes, [self._pools.samples, self.reloads.samples, self.guards.samples]
             )
+        self._watch = watch_for(self.config, self._watch)
+        if self._watch is not None and self._watch.tracing is not None:
+            self.outgoing.trace_fields = self._watch.tracing.inject
         self._cors = self._cross_origin(matcher, [*([None] * len(endpoints)), *declared])
         validation = self.config.validation
         self._checks = ResponseChecks(
@@ -446,6 +457,7 @@ class App:
             mounts=self._beyond(),
             meter=None if self.metrics is None else self.metrics.meter,
             cors=self._cors,
+            observer=None if self._watch is None else self._watch.observer,
             fixed=self.guards.fixed,
         )
 
@@ -507,17 +519,24 @@ class App:
             function, reason = Mock(operation, self._book), "mock: no handler is registered"
         else:
             function, reason = not_implemented, "missing: answered with 501"
-        call, mode = function, mode_of(function)
+        if found is not None and operation.websocket:
+            call, mode = self.realtime.websocket(operation, function)
+        else:
+            call, mode = function, mode_of(function)
         kind = {Mode.SYNC: "thread", Mode.INLINE: "async, never suspends", Mode.TASK: "async"}[mode]
-        if mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
+        if operation.websocket and found is not None:
+            kind = "websocket"
+        elif mode is Mode.SYNC and self.registry.is_inline(operation.handler, function):
             kind = "inline"
-        elif mode is Mode.SYNC and never_blocks(function):
+        elif mode is Mode.SYNC and (never_blocks(function) or self.realtime.makes_generator(operation, function)):
             kind = "stream"
         elif mode is Mode.SYNC:
             if operation.stream_body and found is not None:
                 text = "its body is a stream (x-brrtrouter-stream), so that it has to be an `async def`"
                 raise HandlerError(f"the handler {operation.handler!r}: {text}")
             call, mode = self._pools.of(operation.stack_size).wrap(function), Mode.TASK
+        if found is not None and operation.sse:
+            call, mode = self.realtime.events(call, mode)
         layers = [x for x in self._middleware if not wraps_everything(x) and applies_to(x, operation)]
         if function not in (echo, not_implemented):  # which answer without knowing what is described
             if self.config.outgoing.link_header and has_links(operation):
@@ -555,6 +574,7 @@ class App:
         names = dict.fromkeys(need.scheme for wanted in requirements for each in wanted for need in each)
         found = {name: self._provider(schemes[name]) for name in names}
         providers = {name: provider for name, provider in found.items() if provider is not None}
+        self._verifying = list(providers.values())
         missing = [how_to_configure(schemes[name], self.specification.source) for name in names.keys() - providers]
         if missing:
             raise ConfigError("; ".join(sorted(missing)))
@@ -594,6 +614,8 @@ class App:
     async def startup(self) -> None:
         """Compile, and start what is mounted, in this event loop; servers call it.  Raises MountError."""
         _ = self.service
+        if self._watch is not None:
+            self._watch.start()
         if self._mounts is not None:
             await self._mounts.startup()
 
@@ -602,6 +624,8 @@ class App:
         if self._mounts is not None:
             await self._mounts.shutdown(self.config.limits.drain)
         await self.outgoing.aclose()
+        if self._watch is not None:
+            await self._watch.aclose()
         await self.guards.aclose()
         self.close()
 
@@ -625,5 +649,8 @@ class App:
     def close(self) -> None:
         """Let the threads of the application end."""
         self._pools.close()
+        if self._watch is not None:
+            self._watch.close()
+        close_providers(self._verifying)
         if self._compressor is not None:
             self._compressor.close()

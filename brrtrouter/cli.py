@@ -293,7 +293,7 @@ def _supervise(arguments: argparse.Namespace) -> None:
     # The settings of an App that is imported are known to its workers only.
     config = load_config() if _names_object(arguments.spec) else _configuration(arguments)
     listener = _listener(arguments, config)
-    secure = bool(_with_certificate(config.server, arguments).tls_certificate)
+    secure = config.spiffe.tls or bool(_with_certificate(config.server, arguments).tls_certificate)
 
     def load(first: bool) -> Any:
         app = _app(arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from weakref import finalize
 
@@ -23,6 +23,9 @@ from brrtrouter.core.connection import Endpoint
 from brrtrouter.core.protocol import HttpProtocol
 from brrtrouter.core.request import Headers
 from brrtrouter.server.handle import Server
+
+if TYPE_CHECKING:
+    from brrtrouter.testing_realtime import TestEvents, TestWebSocket
 
 Fields = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -148,7 +151,7 @@ class TestClient:
         """Send one request.  `path` is sent as it is; `params` are added to it; `json` sets the Content-Type too."""
         if params:
             path += ("&" if "?" in path else "?") + urlencode(params, doseq=True)
-        fields = [*self._headers, *_pairs(headers)]
+        fields = self._fields(headers)
         body = content.encode() if isinstance(content, str) else content
         if json is not None:
             body = orjson.dumps(json)
@@ -156,25 +159,107 @@ class TestClient:
                 fields.append(("Content-Type", "application/json"))
         if cookies:
             fields.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
-        if not any(name.lower() == "host" for name, _ in fields):
-            fields.insert(0, ("Host", "testserver"))
         if body is not None:
             fields.append(("Content-Length", str(len(body))))
-        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "\r\n"
-        return TestResponse(self.send(head.encode("latin-1") + (body or b""), method), method)
+        return TestResponse(self.send(_head(method, path, fields) + (body or b""), method), method)
+
+    def _fields(self, headers: Fields) -> list[tuple[str, str]]:
+        fields = [*self._headers, *_pairs(headers)]
+        if not any(name.lower() == "host" for name, _ in fields):
+            fields.insert(0, ("Host", "testserver"))
+        return fields
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(asyncio.wait_for(work, self.timeout))
+
+    def websocket(self, path: str, *, headers: Fields = (), subprotocols: Sequence[str] = ()) -> TestWebSocket:
+        """Open a WebSocket, a context manager that closes it.
+
+            with client.websocket("/chat") as ws:
+                ws.send("hello")
+                assert ws.receive() == "hello"
+
+        Raises HandshakeRefused with the answer where the server opens none.
+        """
+        from brrtrouter.testing_realtime import AsyncTestWebSocket, TestWebSocket, opening
+
+        fields, accept = opening(self._fields(headers), tuple(subprotocols))
+        protocol, transport = self._run(self._open(_head("GET", path, fields), b"\r\n\r\n"))
+        raw = bytes(transport.received)
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        lines = dict(line.partition(": ")[::2] for line in head.decode("latin-1").split("\r\n")[1:])
+        if not head.startswith(b"HTTP/1.1 101 ") or lines.get("Sec-WebSocket-Accept") != accept:
+            self._leave(protocol, transport)
+            raise HandshakeRefused(TestResponse(raw, "GET"))
+        transport.received.clear()
+        socket = AsyncTestWebSocket(protocol, transport, rest)
+        socket.subprotocol = lines.get("Sec-WebSocket-Protocol")
+        return TestWebSocket(socket, self._run)
+
+    def events(self, path: str, *, method: str = "GET", headers: Fields = ()) -> TestEvents:
+        """Read an event stream while it comes: a context manager, and an iterator over dicts.
+
+        with client.events("/ticks") as stream:
+            assert next(iter(stream)) == {"data": "1"}
+        """
+        from brrtrouter.testing_realtime import TestEvents, until
+
+        protocol, transport = self._run(self._open(_head(method, path, self._fields(headers)), b"\r\n\r\n"))
+        answer = TestResponse(bytes(transport.received), method)
+        seen = 0
+
+        def pieces() -> bytes:
+            nonlocal seen
+
+            def body() -> bytes:
+                return TestResponse(bytes(transport.received), method).content
+
+            self._run(
+                until(transport, lambda: len(body()) > seen or TestResponse(bytes(transport.received), method).complete)
+            )
+            piece = body()[seen:]
+            seen += len(piece)
+            return piece
+
+        return TestEvents(answer.status, answer.headers, pieces, lambda: self._leave(protocol, transport))
+
+    async def _open(self, data: bytes, enough: bytes) -> tuple[HttpProtocol, _Transport]:
+        """A connection on which something was sent and `enough` has come back."""
+        transport = await self._connect()
+        assert transport.protocol is not None
+        transport.protocol.data_received(data)
+        while enough not in transport.received and not transport.closed:
+            transport.changed.clear()
+            await transport.changed.wait()
+        return transport.protocol, transport
+
+    def _leave(self, protocol: HttpProtocol, transport: _Transport) -> None:
+        """The client goes away, and the server has its moment to see that."""
+        from brrtrouter.testing_realtime import settle
+
+        if not transport.closed:
+            transport.closed = True
+            protocol.connection_lost(None)
+        self._run(settle())
 
     def send(self, data: bytes, method: str = "GET") -> bytes:
         """Send raw bytes on a fresh connection; everything the server sends until it has answered or closed."""
         return self._loop.run_until_complete(asyncio.wait_for(self._exchange(data, method), self.timeout))
 
-    async def _exchange(self, data: bytes, method: str) -> bytes:
+    async def _connect(self) -> _Transport:
         if not self._started:
             await self.app.startup()
             self._started = True
         transport = _Transport()
         endpoint = Endpoint(self.app.service, asyncio.get_running_loop())
-        protocol = transport.protocol = HttpProtocol(endpoint)
-        protocol.connection_made(transport)
+        transport.protocol = HttpProtocol(endpoint)
+        transport.protocol.connection_made(transport)
+        return transport
+
+    async def _exchange(self, data: bytes, method: str) -> bytes:
+        transport = await self._connect()
+        protocol = transport.protocol
+        assert protocol is not None
         try:
             protocol.data_received(data)
             while not transport.closed and not _answered(bytes(transport.received), method):
@@ -227,6 +312,19 @@ class TestClient:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class HandshakeRefused(Exception):
+    """The server has not opened a WebSocket; `response` is what it has answered."""
+
+    def __init__(self, response: TestResponse) -> None:
+        super().__init__(f"{response.status} {response.reason}")
+        self.response = response
+
+
+def _head(method: str, path: str, fields: list[tuple[str, str]]) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
 
 def _pairs(fields: Fields) -> list[tuple[str, str]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from brrtrouter.config import Compression, Config, ETag, RequestId, api_key_variable, load_config
 from brrtrouter.core.arguments import ArgumentParser
 from brrtrouter.core.codings import Decoders
 from brrtrouter.core.matcher import Matcher
+from brrtrouter.core.observer import note_error
 from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response, problem_response
 from brrtrouter.core.service import Body, Mode, Operation
@@ -26,10 +30,13 @@ from brrtrouter.spec.schema import Schema, SchemaOptions
 from brrtrouter.spec.source import Network
 
 if TYPE_CHECKING:
+    from brrtrouter.observe.watch import Watch
     from brrtrouter.spec.examples import ExampleBook
 
 logger = logging.getLogger("brrtrouter")
 
+# The variables that switch tracing on where the settings leave it open.
+OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # What the setting `loading.network` allows.
 NETWORK: Final[Mapping[str, Network]] = {"off": False, "https": "https", "http": "http"}
 
@@ -77,6 +84,8 @@ def core_operation(
         stream_body=operation.stream_body,
         deadline=operation.deadline,
         raw_content=raw_content,
+        upgrades=operation.websocket,
+        scope=next((schema.scope for schema in request_schemas(operation) if schema.scope is not None), None),
     )
 
 
@@ -123,15 +132,26 @@ def configured(config: Config, response_validation: str | None) -> Config:
 def schema_options(config: Config) -> SchemaOptions:
     """How schemas are read; one fault more than a client is told shows that there are more."""
     faults = 1 if config.validation.errors == "first" else config.limits.errors + 1
-    chosen = config.validation
-    return SchemaOptions(chosen.formats, chosen.read_only, chosen.write_only, faults, config.limits.pattern_work)
+    chosen, limits = config.validation, config.limits
+    return SchemaOptions(
+        chosen.formats, chosen.read_only, chosen.write_only, faults, limits.pattern_work, limits.pattern_work_request
+    )
 
 
 def request_schemas(operation: model.Operation) -> Iterator[Schema]:
     media = operation.request_body.content if operation.request_body is not None else ()
     schemas = [parameter.schema for parameter in operation.parameters] + [each.schema for each in media]
     schemas += [each.item_schema for each in media]
+    schemas += [header.schema for each in media for header in _part_headers(each.reading.forms.get("multipart"))]
     yield from (schema for schema in schemas if schema is not None)
+
+
+def _part_headers(form: model.Form | None) -> Iterator[model.Parameter]:
+    """The headers of the parts of a multipart body, and of the bodies inside of it."""
+    parts = [] if form is None else [*form.parts.values(), *form.prefix, *filter(None, (form.additional,))]
+    for part in parts:
+        yield from part.headers
+        yield from _part_headers(part.form)
 
 
 def _media_types(operation: model.Operation) -> dict[int, str | None]:
@@ -185,11 +205,34 @@ def how_to_configure(scheme: model.SecurityScheme, source: str) -> str:
     return f"{where}: {setting}pass one as App(security={{{scheme.name!r}: provider}})"
 
 
+def close_providers(providers: Iterable[object]) -> None:
+    """Let the threads of those that have some end."""
+    for provider in providers:
+        close = getattr(provider, "close", None)
+        if callable(close):
+            close()
+
+
 def example_book(seed: int) -> ExampleBook:
     """What mocks answer from.  Imported here, because a server with handlers has no use for what makes values."""
     from brrtrouter.spec.examples import ExampleBook
 
     return ExampleBook(seed)
+
+
+def watch_for(config: Config, known: Watch | None) -> Watch | None:
+    """What logs and traces requests, None when nothing does.  Imported only for settings that ask for it.
+
+    known: that of the version before, which goes on when its settings are the same.
+    """
+    if known is not None and known.fits(config):
+        return known
+    log, traced = config.log, config.tracing.enabled
+    untraced = traced == "off" or (traced == "auto" and not any(map(os.environ.get, OTLP_ENDPOINTS)))
+    if untraced and not log.access and not log.context and log.application == "off":
+        return None
+    made: Watch = import_module("brrtrouter.observe.watch").Watch(config)
+    return made
 
 
 def internal_error(request: Request) -> Response:
@@ -200,4 +243,5 @@ def internal_error(request: Request) -> Response:
 
 
 def log_error(request: Request) -> None:
+    note_error(request, sys.exc_info()[1])
     logger.exception("request %s: %s %s failed", request.id, request.method, request.path)

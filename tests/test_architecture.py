@@ -23,13 +23,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": set(),
     "dispatch": {"core"},
     "policy": {"core", "dispatch"},
-    "observe": {"core", "dispatch"},
+    "observe": {"core", "dispatch", "__version__"},
     "outgoing": {"spec", "core"},
-    "providers": {"spec", "core", "policy", "outgoing"},
+    "workload": set(),
+    "providers": {"spec", "core", "policy", "outgoing", "workload"},
     "asgi": {"core"},
     "live": {"spec"},
+    "realtime": {"core", "dispatch", "policy"},
     "guards": {"spec", "core", "dispatch", "policy"},
-    "wiring": {"spec", "core", "policy", "providers"},
+    "wiring": {"spec", "core", "policy", "providers", "observe"},
     "app": {
         "spec",
         "core",
@@ -41,14 +43,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "providers",
         "wiring",
         "live",
+        "realtime",
         "guards",
     },
-    "server": {"app", "core", "dispatch", "observe"},
+    "server": {"app", "core", "dispatch", "observe", "workload"},
     "adapters": {"app", "core"},
     "bench": {"core", "__version__"},
 }
 # The outermost layer may import everything: what users run and what their tests use.
-OUTERMOST = {"__init__", "__main__", "cli", "testing"}
+OUTERMOST = {"__init__", "__main__", "cli", "testing", "testing_realtime"}
 EVERYONE = {"errors", "config", "credentials", "jsontext"}
 NEVER: dict[str, set[str]] = {
     "errors": {"config", "credentials"},

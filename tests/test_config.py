@@ -65,6 +65,7 @@ LIMITS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "linger": (0.01, "x", (0, 3601)),
     "linger_size": (0, "x", (-1, 2**31)),
     "pattern_work": (1_000_000, "x", (99_999,)),
+    "pattern_work_request": (10_000_000, "x", (99_999,)),
     "reload_time": (5.0, "x", (0, 3601)),
     "reload_memory": (2**30, "x", (1000,)),
 }

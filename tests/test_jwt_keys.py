@@ -163,6 +163,30 @@ def test_keys_change_under_load_without_a_failed_request(issuer: Issuer, clock: 
     assert issuer.fetches == 2
 
 
+def test_an_old_key_is_taken_away_under_load_without_a_failed_request(issuer: Issuer, clock: Clock) -> None:
+    """Both keys are published, clients change to the new one, then the old one goes: RFC 7517 needs no more."""
+    all_new, gone = threading.Barrier(4, timeout=20), threading.Event()
+
+    def load(number: int) -> list[int]:
+        found = []
+        for turn in range(40):
+            if turn == 20 and all_new.wait() == 0:  # nobody has an old token any more
+                issuer.publish(jwk(SECOND, "2"))
+                clock.now += 301
+                gone.set()
+            if turn >= 20:
+                gone.wait(20)
+            found.append(status_of(server.url, OLD if turn < 20 and turn % 2 else token(LONG, key=SECOND, kid="2")))
+        return found
+
+    issuer.publish(jwk(FIRST, "1"), jwk(SECOND, "2"))
+    with running(application(provider(clock, jwks_url=issuer.url))) as server, ThreadPoolExecutor(4) as pool:
+        results = [status for each in pool.map(load, range(4)) for status in each]
+        assert results == [200] * 160
+        assert status_of(server.url, OLD) == 401
+    assert issuer.fetches <= 3  # the last one because the old key is unknown now
+
+
 def status_of(url: str, text: str) -> int:
     connection = http.client.HTTPConnection(url.partition("//")[2], timeout=20)
     try:

@@ -98,7 +98,7 @@ def read(text: str, parse: Any = parse_text) -> Samples:
             continue
         for sample in family.samples:
             labels = ",".join(
-                sample.labels[name] for name in ("method", "path", "status", "le") if name in sample.labels
+                sample.labels[name] for name in ("method", "path", "status", "le", "reason") if name in sample.labels
             )
             key = sample.name.removeprefix("brrtrouter_") + (f" {labels}" if labels else "")
             assert key not in found or "worker" in sample.labels, f"{key} twice"
@@ -151,7 +151,9 @@ def test_every_request_is_counted_once_under_its_method_template_and_status() ->
             "*,*,405": 1,
             "*,*,204": 1,
         }
-        assert samples["auth_failures_total GET,/locked"] == samples["auth_failures_total GET,/slow"] == 1
+        assert (
+            samples["auth_failures_total GET,/locked,missing"] == samples["auth_failures_total GET,/slow,missing"] == 1
+        )
         assert samples["validation_failures_total GET,/items/{id}"] == 1
         assert samples["validation_failures_total POST,/items/{id}"] == 2
         assert samples["request_duration_seconds_count GET,/items/{id}"] == 8
@@ -168,7 +170,7 @@ def test_a_refusal_by_a_provider_that_waits_is_counted_too() -> None:
     with TestClient(App(DOCUMENT, HANDLERS, ON, security={"Key": Waiting()})) as client:
         assert client.get("/locked", headers={"X-Key": "k"}).status == 401
         samples = scrape(client)
-        assert samples["auth_failures_total GET,/locked"] == 1
+        assert samples["auth_failures_total GET,/locked,invalid"] == 1
         assert requests(samples) == {"GET,/locked,401": 1}
 
 

@@ -493,6 +493,6 @@ def test_a_full_queue_and_a_missing_handler_are_no_answers_of_the_operation() ->
     assert TestClient(App(document(), response_validation="enforce")).get("/pet").status == 501
     config = {"limits": {"handler_threads": 1, "handler_queue": 0}, "validation": {"responses": "enforce"}}
     app = App(document(), {"getPet": lambda request: {"id": 1}}, config)
-    app._pool._places.acquire()
+    app._pools.default._places.acquire()
     with TestClient(app) as it:
         assert it.get("/pet").status == 503

@@ -143,7 +143,7 @@ def test_every_answer_has_the_fields_once(client: TestClient, kind: str) -> None
 @pytest.mark.parametrize("data", [b"\0\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n"])
 def test_a_message_that_is_no_request_gets_them_too(client: TestClient, data: bytes) -> None:
     answer = client.send(data)
-    assert answer.startswith(b"HTTP/1.1 4") or answer.startswith(b"HTTP/1.1 505")
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505"))
     assert answer.count(b"X-Content-Type-Options: nosniff") == 1
 
 

@@ -10,7 +10,10 @@ set.
 """
 
 from brrtrouter.config.guards import Csrf, RateLimit, RouteLimit, SecurityHeaders
+from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.load import api_key_variable, load_config
+from brrtrouter.config.observability import Log, Tracing
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.config.rules import CODINGS, RESPONSE_MODES
 from brrtrouter.config.sections import (
     Compression,
@@ -42,20 +45,30 @@ __all__ = [
     "Csrf",
     "ETag",
     "Endpoints",
+    "Introspection",
     "Limits",
     "Loading",
+    "Log",
     "Metrics",
+    "MutualTls",
     "Outgoing",
+    "PropelAuth",
     "RateLimit",
     "Receiver",
+    "RemoteKey",
     "RequestId",
     "RouteLimit",
     "Routing",
     "Security",
     "SecurityHeaders",
     "Server",
+    "Spiffe",
+    "SpiffeTokens",
+    "Sse",
     "Static",
+    "Tracing",
     "Validation",
+    "WebSocketSettings",
     "api_key_variable",
     "load_config",
 ]

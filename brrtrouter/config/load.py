@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
 from brrtrouter.config.guards import RouteLimit
+from brrtrouter.config.identities import Introspection, MutualTls, RemoteKey, SpiffeTokens
 from brrtrouter.config.rules import CHOICES, MATCHING, MOST_BOUNDS, PATH, RANGE, RANGES
 from brrtrouter.config.sections import Config, Receiver, Security, capitals
 from brrtrouter.credentials import ApiKey, Basic, Jwks, NamedKey
@@ -21,7 +22,15 @@ _PREFIX: Final = "BRRTR_"
 _ANY_KEY: Final = _PREFIX + "API_KEY"
 _ONE_KEY: Final = _ANY_KEY + "__"
 # Names of their own for settings that have one by their section too.
-_ALIASES: Final[Mapping[str, str]] = {"BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK"}
+_ALIASES: Final[Mapping[str, str]] = {
+    "BRRTR_STACK_SIZE": "BRRTR_LIMITS__HANDLER_STACK",
+    "BRRTR_LOG_LEVEL": "BRRTR_LOG__LEVEL",
+    "BRRTR_LOG_FORMAT": "BRRTR_LOG__FORMAT",
+    "BRRTR_LOG_REDACT_LEVEL": "BRRTR_LOG__REDACT",
+    "BRRTR_LOG_SAMPLING_MODE": "BRRTR_LOG__SAMPLING",
+    "BRRTR_LOG_SAMPLING_RATE": "BRRTR_LOG__RATE",
+    "BRRTR_LOG_RATE_LIMIT_RPS": "BRRTR_LOG__LINES_PER_SECOND",
+}
 
 
 def api_key_variable(scheme: str) -> str:
@@ -142,7 +151,6 @@ def _section(kind: type[Any], data: Any, where: str, prefix: str) -> Any:
 _RENAMED: Final[Mapping[str, str]] = {
     "port": "the option --port",
     "http": "limits.keep_alive, limits.handler_time and limits.connection_age",
-    "security.propelauth": "security.jwks",
     "security.bearer": "security.jwks, which verifies signatures",
     "security.oauth2": "security.jwks, which verifies signatures",
 }
@@ -178,8 +186,8 @@ def _value(hint: Any, value: Any, where: str, name: str) -> Any:
         return tuple(_matching(each, where, name) for each in _texts([value] if alone else value, where, name))
     if hint == tuple[float, ...]:
         return _bounds(value, where, name)
-    if value is False and "off" in CHOICES.get(name, ()):
-        value = "off"  # which YAML 1.1 reads as a boolean
+    if isinstance(value, bool) and ("off", "on")[value] in CHOICES.get(name, ()):
+        value = ("off", "on")[value]  # which YAML 1.1 reads as a boolean
     accepted = (int, float) if hint is float else (hint,)
     if type(value) not in accepted:  # not isinstance: a bool is no number here
         raise ConfigError(f"{where}: {name} is not of type {hint.__name__}")
@@ -257,7 +265,7 @@ def _receiver(entry: Any, where: str, name: str) -> Receiver:
 # Settings of one kind for each security scheme or handler, by its name.
 _BY_NAME: Final[Mapping[Any, type[Any]]] = {
     Mapping[str, kind]: kind  # type: ignore[valid-type]
-    for kind in (ApiKey, Basic, Jwks, RouteLimit)
+    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens, RouteLimit)
 }
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from brrtrouter.config.guards import Csrf, RateLimit, SecurityHeaders
+from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
+from brrtrouter.config.observability import Log, Tracing
+from brrtrouter.config.realtime import Sse, WebSocketSettings
 from brrtrouter.credentials import ApiKey, Basic, Jwks
 
 
@@ -59,6 +62,7 @@ class Limits:
     linger: float = 2.0
     linger_size: int = 16 * 1024 * 1024
     pattern_work: int = 1_000_000
+    pattern_work_request: int = 10_000_000
     reload_time: float = 10.0
     reload_memory: int = 512 * 1024 * 1024
 
@@ -298,6 +302,11 @@ class Security:
     api_keys: Mapping[str, ApiKey] = field(default_factory=lambda: MappingProxyType({}))
     basic: Mapping[str, Basic] = field(default_factory=lambda: MappingProxyType({}))
     jwks: Mapping[str, Jwks] = field(default_factory=lambda: MappingProxyType({}))
+    introspection: Mapping[str, Introspection] = field(default_factory=lambda: MappingProxyType({}))
+    remote_api_keys: Mapping[str, RemoteKey] = field(default_factory=lambda: MappingProxyType({}))
+    mutual_tls: Mapping[str, MutualTls] = field(default_factory=lambda: MappingProxyType({}))
+    spiffe: Mapping[str, SpiffeTokens] = field(default_factory=lambda: MappingProxyType({}))
+    propelauth: PropelAuth = field(default_factory=PropelAuth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,11 +334,16 @@ class Config:
     request_id: RequestId = field(default_factory=RequestId)
     static: Static = field(default_factory=Static)
     metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
     cors: Cors = field(default_factory=Cors)
+    sse: Sse = field(default_factory=Sse)
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     csrf: Csrf = field(default_factory=Csrf)
     security_headers: SecurityHeaders = field(default_factory=SecurityHeaders)
     security: Security = field(default_factory=Security)
+    spiffe: Spiffe = field(default_factory=Spiffe)
     webhooks: Mapping[str, Receiver] = field(default_factory=lambda: MappingProxyType({}))
 
     def api_keys(self, scheme: str) -> ApiKey | None:

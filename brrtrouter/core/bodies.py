@@ -66,7 +66,9 @@ def judge(schema: Any, outcome: Outcome) -> list[Fault]:
         kept = [
             Fault("body", fault.pointer, fault.keyword, fault.message, fault.schema_path)
             for fault in found
-            if not exempt or not any(place in exempt for place in _upwards(fault.pointer))
+            if not exempt
+            or fault.keyword == "limit"  # the rest of the body was not judged
+            or not any(place in exempt for place in _upwards(fault.pointer))
         ]
         if kept or limit is None or len(found) < limit:
             return kept

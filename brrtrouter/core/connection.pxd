@@ -62,6 +62,8 @@ cdef class Connection(Watched):
     cdef bint writing_paused
     cdef object writable     # future for streams while writing is paused
     cdef bint ending         # the last answer was given to the transport, our side is finished
+    cdef bint upgrading      # what comes next may belong to another protocol: the last request asks for that
+    cdef object upgraded     # the session that has the connection now, see `switch`
     cdef public long long direct_bytes  # sent past the transport, whose buffer does not show them
 
     cdef int consume(self, bytes data) except -1

@@ -34,6 +34,18 @@ class Connection(Watched, asyncio.Protocol):
     async def write_now(self, data: bytes) -> None:
         """Write and wait while the client reads too slowly.  Raises ClientGone when nobody reads any more."""
 
+    def write_soon(self, data: bytes) -> bool:
+        """Write; whether the client reads too slowly.  Raises ClientGone when nobody reads any more."""
+
+    async def until_woken(self) -> None:
+        """Wait until more may be written.  Raises ClientGone."""
+
+    def stop_reading(self) -> None:
+        """Let what comes wait in the system, until `body_taken`."""
+
+    def body_taken(self) -> None:
+        """Read on."""
+
     async def own_socket(self) -> int | None:
         """A duplicate of the socket, for the caller to close, once all bytes before are out.
 

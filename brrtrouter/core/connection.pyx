@@ -13,7 +13,7 @@ from cpython.list cimport PyList_GET_SIZE
 
 from brrtrouter.core.clock cimport Clock, Watched
 from brrtrouter.core.request cimport Request
-from brrtrouter.core.response cimport Response, encode_response, has_no_body, stream_head
+from brrtrouter.core.response cimport Response, encode_response, has_no_body, stream_head, switch_head
 from brrtrouter.core.service cimport Service
 from brrtrouter.core.stream cimport STREAM_HIGH, BodyStream
 
@@ -84,6 +84,8 @@ cdef class Connection(Watched):
 
     def resume_writing(self):
         self.writing_paused = False
+        if self.upgraded is not None:
+            self.upgraded.writable()
         self.wake()
         self.resume()
 
@@ -149,6 +151,7 @@ cdef class Connection(Watched):
             request.keep_alive = False
         result = service.handle(request)
         if type(result) is bytes:
+            self.upgrading = False
             return self.send(<bytes>result, not request.keep_alive)
         if request.suspended:
             self.working = request
@@ -209,8 +212,47 @@ cdef class Connection(Watched):
                 return
         if type(result) is bytes:
             self.conclude(request, <bytes>result)
+        elif (<Response>result).status == 101 and self.upgrading:
+            await self.switch(request, result)
         else:
             await self.send_stream(request, result)
+
+    async def switch(self, Request request, Response response):
+        """Give the connection to another protocol (RFC 9110 section 7.8): `response.body`, until its `run` returns.
+
+        A session has `run(connection, data)`, with the bytes that came behind the request, and is told of what
+        happens: `received(data)`, `writable()`, `lost()`.
+        """
+        cdef Service service = <Service>request.service
+        session = response.body
+        request.keep_alive = True
+        try:
+            head = switch_head(request, response)
+        except Exception:
+            request.keep_alive = False
+            failure = encode_response(request, service.failure(request))
+            service.count_answer(request, failure)
+            self.conclude(request, failure)
+            return
+        before = self.written
+        service.count_head(request, 101, PyBytes_GET_SIZE(head))
+        rest, self.rest = self.rest, None
+        self.held = False
+        self.upgraded = session
+        self.gather(head)
+        self.flush()
+        self.body_taken()
+        try:
+            await session.run(self, rest or b"")
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            if self.transport is not None or not isinstance(error, asyncio.CancelledError):
+                service.log_error(request)
+        self.upgraded = None
+        request.keep_alive = False
+        service.count_end(request, max(self.written - before - PyBytes_GET_SIZE(head), 0))
+        self.conclude(request, b"")
 
     async def send_stream(self, Request request, Response response):
         """Send the items of a body as they come; a failure cuts the connection, so that it is not taken for the end."""
@@ -290,6 +332,7 @@ cdef class Connection(Watched):
         """Send the end of an answer that took a task, then go on with what waits."""
         self.task = None
         self.answering = None
+        self.upgrading = False
         self.since = self.endpoint.now
         if self.transport is None:
             return 0
@@ -301,14 +344,23 @@ cdef class Connection(Watched):
 
     async def write_now(self, bytes data):
         """Write and wait while the client reads too slowly; ClientGone when nobody reads any more."""
+        if self.write_soon(data):
+            await self.until_woken()
+
+    def write_soon(self, bytes data):
+        """Write and do not wait; whether the client reads too slowly.  ClientGone when nobody reads any more."""
         self.flush()
         if self.transport is None or self.transport.is_closing():
             raise ClientGone
         self.write(data)
         self.written += PyBytes_GET_SIZE(data)
         self.unsent = True
-        if self.writing_paused:
-            await self.until_woken()
+        return self.writing_paused
+
+    def stop_reading(self):
+        """Let what comes wait in the system, until `body_taken`; for sessions of other protocols."""
+        if self.transport is not None:
+            self.pause_reading()
 
     async def until_woken(self):
         """Wait until `writable` is set: by the transport, by the system, or by the end of the connection."""

@@ -143,6 +143,8 @@ cdef class Exchange:
         """Walk the request; its result, or with `suspended` a coroutine for it."""
         if self.service.meter is not None:
             self.service.meter.begin(self.request)
+        if self.service.observer is not None:
+            self.service.observer.begin(self.request)
         return self.service.walk(self.request)
 
     def failure(self):

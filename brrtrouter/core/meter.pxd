@@ -20,8 +20,8 @@ cdef enum:
     SUM_NS = STATUS_COLUMNS
     BYTES_IN
     BYTES_OUT
-    AUTH_REFUSED
-    INVALID
+    AUTH_REFUSED  # the first of REASONS cells
+    INVALID = AUTH_REFUSED + 6
     BUCKETS
 
 
@@ -42,4 +42,5 @@ cdef class Meter:
     cdef int refused(self, Request request, Py_ssize_t index, int status, Py_ssize_t size) except -1
     cdef int answered(self, Request request, Py_ssize_t index, int status, Py_ssize_t size) except -1
     cdef int ended(self, Request request, Py_ssize_t index, Py_ssize_t more) except -1
+    cdef int note_refusal(self, Request request, Py_ssize_t index, object refusal) except -1
     cdef int note(self, Request request, Py_ssize_t index, int cell) except -1

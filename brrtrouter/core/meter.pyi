@@ -6,6 +6,7 @@ from typing_extensions import Buffer, Self
 
 CLASSES: tuple[str, ...]
 STATUSES: tuple[str, ...]
+REASONS: tuple[str, ...]
 
 class Meter:
     """Counts of requests.

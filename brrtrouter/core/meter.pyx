@@ -19,12 +19,18 @@ from brrtrouter.core.request cimport Request
 # The statuses that have a column of their own: those of the registry (RFC 9110 16.2.1).  All others share that of
 # their class, which stands at the end.
 cdef tuple REGISTERED = (
-    *range(200, 209), 226, *range(300, 309), *range(400, 419), *range(421, 427), 428, 429, 431, 451,
+    101, *range(200, 209), 226, *range(300, 309), *range(400, 419), *range(421, 427), 428, 429, 431, 451,
     *range(500, 509), 510, 511)
 CLASSES = ("2xx", "3xx", "4xx", "5xx")
 STATUSES = (*map(str, REGISTERED), *CLASSES)
 if len(STATUSES) > STATUS_COLUMNS:
     raise ImportError("more statuses than columns")
+
+
+# Why the security of an operation refuses a request, each with a cell of its own; the last is for any other.
+REASONS = ("missing", "invalid", "scope", "malformed", "unavailable", "other")
+if len(REASONS) != INVALID - AUTH_REFUSED:
+    raise ImportError("the cells are not those of the reasons")
 
 
 cdef inline uint64_t now() noexcept:
@@ -56,7 +62,8 @@ cdef class Meter:
         for i in range(STATUS_SPAN):
             self.columns[i] = <uint8_t>(len(REGISTERED) + i // 100)
         for i, status in enumerate(REGISTERED):
-            self.columns[status - 200] = <uint8_t>i
+            if status >= 200:
+                self.columns[status - 200] = <uint8_t>i
         self.head_rows = <uint32_t *>PyMem_Malloc((self.operations + 1) * sizeof(uint32_t))
         if self.head_rows == NULL:
             raise MemoryError
@@ -126,7 +133,7 @@ cdef class Meter:
         return 0
 
     cdef int column(self, int status) noexcept:
-        return self.columns[status - 200]
+        return self.columns[status - 200] if status >= 200 else 0  # of interim ones only 101 is ever counted
 
     cdef int answered(self, Request request, Py_ssize_t index, int status, Py_ssize_t size) except -1:
         """The answer is known; `size` bytes are all of it, or its head."""
@@ -157,7 +164,12 @@ cdef class Meter:
             cells[BYTES_IN] += request.stream_.received
         return 0
 
+    cdef int note_refusal(self, Request request, Py_ssize_t index, object refusal) except -1:
+        """One more request that the security of its operation refused, for the `reason` of the refusal."""
+        reason = getattr(refusal, "reason", None)
+        return self.note(request, index, AUTH_REFUSED + REASONS.index(reason if reason in REASONS else "other"))
+
     cdef int note(self, Request request, Py_ssize_t index, int cell) except -1:
-        """One more of something that happens to requests: AUTH_REFUSED, INVALID."""
+        """One more of something that happens to requests: INVALID, and one of AUTH_REFUSED."""
         self.row(request, index)[cell] += 1
         return 0

@@ -24,6 +24,7 @@ from brrtrouter.core.csrc cimport (
     BRRT_HEAD_HAS_LENGTH,
     BRRT_HEAD_HAS_UPGRADE,
     BRRT_HEAD_LATER_MINOR,
+    BRRT_HEAD_UPGRADE,
     BRRT_OK,
     BRRT_PARTIAL,
     brrt_chunked_read,
@@ -110,6 +111,8 @@ cdef class HttpProtocol(TimedConnection):
         if self.answering is not None:
             self.answering.tell_gone()
             self.answering = None
+        if self.upgraded is not None:
+            self.upgraded.lost()
         self.phase = CLOSING
         self.waiting.clear()
         self.transport = self.write = None
@@ -119,6 +122,9 @@ cdef class HttpProtocol(TimedConnection):
         self.forget_known()
 
     def data_received(self, bytes data):
+        if self.upgraded is not None:
+            self.upgraded.received(data)
+            return
         if self.phase == CLOSING:
             if not self.ending:
                 self.pause_reading()  # the answers before the last one are still to be sent
@@ -136,7 +142,9 @@ cdef class HttpProtocol(TimedConnection):
         """The client will send no more: answers under way are still sent, then the connection is closed."""
         self.eof = True
         self.fail_stream("bad-request", "the body ends too early")
-        if self.task is None and not self.waiting:
+        if self.upgraded is not None or (self.task is None and not self.waiting):
+            return False
+        if self.answering is not None and self.answering.gone_at_eof:
             return False
         self.phase = CLOSING
         return True
@@ -177,7 +185,7 @@ cdef class HttpProtocol(TimedConnection):
         self.consuming = True
         while at < length and self.phase != CLOSING:
             if self.phase == HEAD:
-                if heads == HEADS_PER_TICK or self.writing_paused or (
+                if heads == HEADS_PER_TICK or self.writing_paused or self.upgrading or (
                         len(self.waiting) >= self.endpoint.service.max_pipeline):
                     self.hold(data[at:], heads == HEADS_PER_TICK)
                     break
@@ -397,6 +405,8 @@ cdef class HttpProtocol(TimedConnection):
         if not has_body:
             if flags & (RESPELLED | BRRT_HEAD_EXPECT_CONTINUE) == 0:
                 self.learn(request, 0)
+            if flags & BRRT_HEAD_UPGRADE and request.operation is not None:
+                self.upgrading = (<Operation>request.operation).upgrades
             return self.submit(request)
         self.forget_known()
         self.body_limit = service.max_body

@@ -41,6 +41,11 @@ cdef class Request:
     cdef bytes added_lines     # more of them, which are known only when it is answered
     cdef FixedFields fixed     # fields of every answer, None without any
     cdef uint64_t began        # when answering began, in nanoseconds; 0 while nothing is counted, see meter.pyx
+    # What an Observer notes: the answer, whether tracing was decided upon, and what is kept of a sampled request.
+    cdef int status
+    cdef bint decided, rejected
+    cdef uint64_t sent
+    cdef object trace
     cdef readonly int http_minor
     cdef uint32_t field_count
     # `fields` is `inline_fields`, or memory of this object when there are more.
@@ -70,6 +75,7 @@ cdef class Request:
     cdef dict state_
     cdef object client_
     cdef object on_gone
+    cdef bint gone_at_eof
     cdef BodyStream stream_  # of a body that is read while the handler runs, or that the handler asked for
 
     cdef int adopt(self, bytes owner, uint32_t length, const brrt_head *head) except -1

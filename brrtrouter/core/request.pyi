@@ -46,8 +46,11 @@ class Request:
     """The decoded and validated body; None when there is none."""
     auth: Any
     """What the security providers found, by scheme name."""
-    def when_gone(self, callback: Callable[[], None]) -> None:
-        """Let `callback()` be called when the connection ends before the answer does."""
+    def when_gone(self, callback: Callable[[], None], at_eof: bool = False) -> None:
+        """Let `callback()` be called when the connection ends before the answer does.
+
+        at_eof: a client that sends no more is taken for gone, though it could still read.
+        """
 
     @property
     def state(self) -> dict[Any, Any]:
@@ -128,6 +131,10 @@ class Request:
     # None when no route matched, which only middleware that wraps everything can meet: hence no need to ask elsewhere.
     @property
     def operation(self) -> Operation | Any: ...
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+
     @property
     def keep_alive(self) -> bool: ...
     @property

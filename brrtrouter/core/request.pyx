@@ -437,15 +437,25 @@ cdef class Request:
             self.stream_ = whole_body(self.raw_body)
         return self.stream_
 
-    def when_gone(self, callback):
-        """Let `callback()` be called when the connection ends before the answer does."""
+    def when_gone(self, callback, bint at_eof=False):
+        """Let `callback()` be called when the connection ends before the answer does.
+
+        at_eof: a client that sends no more is taken for gone, though it could still read.
+        """
         self.on_gone = callback
+        self.gone_at_eof = at_eof
 
     cdef int tell_gone(self) except -1:
         callback, self.on_gone = self.on_gone, None
         if callback is not None:
             callback()
         return 0
+
+    @property
+    def last_event_id(self):
+        """The id of the last event that the client has seen, when it comes back to an event stream; else None."""
+        text = self.header("last-event-id")  # UTF-8, as browsers send it
+        return None if text is None else text.encode("latin-1").decode("utf-8", "replace")
 
     @property
     def state(self):

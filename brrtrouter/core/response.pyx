@@ -110,6 +110,8 @@ cdef bytes field_lines(object headers, Request request):
             raise ValueError(f"the header field {name!r} is set by the server")
         if lower == id_name:
             id_name = None
+        if lower == b"upgrade":
+            lines.append(b"\r\nConnection: Upgrade")  # RFC 9110 7.8
         if fixed is not None and lower in fixed.names:
             own = {lower} if own is None else own | {lower}
         for item in value if isinstance(value, (list, tuple)) else (value,):
@@ -249,6 +251,11 @@ cdef bytes stream_head(Request request, Response response, bint chunked, Py_ssiz
     return assemble(status_line(response.status), -1, lines, None, b"")
 
 
+cdef bytes switch_head(Request request, Response response):
+    """The head of a 101, which has neither a body nor framing fields."""
+    return assemble(b"HTTP/1.1 101 Switching Protocols", -1, own_lines(request, response.headers), None, b"")
+
+
 cdef tuple response_parts(Request request, Response response):
     """(status, fields, body): what another server encodes; field names in lower case, the body bytes or a stream.
 
@@ -267,6 +274,8 @@ cdef tuple response_parts(Request request, Response response):
     status_line(response.status)
     for line in lines.split(b"\r\n")[1:]:
         name, _, value = line.partition(b": ")
+        if name == b"Connection":
+            continue
         fields.append((name.lower(), value))
     if has_no_body(response.status):
         return response.status, fields, body

@@ -5,6 +5,7 @@ from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.meter cimport Meter
+from brrtrouter.core.observer cimport Observer
 from brrtrouter.core.response cimport Response
 
 cpdef enum Mode:
@@ -42,6 +43,8 @@ cdef class Operation:
     cdef readonly double deadline
     cdef readonly bint raw_content  # content codings of a body are the handler's matter
     cdef readonly bint foreign
+    cdef readonly bint upgrades     # to another protocol, by a request that asks for it
+    cdef object scope         # None, or opens the account of what the patterns of one request take
     cdef public FixedFields fixed  # of its answers in place of those of the service, None for these
     cdef Py_ssize_t index     # in `Service.operations`, -1 for what answers beyond them
 
@@ -72,6 +75,7 @@ cdef class Service:
     cdef readonly RequestIds request_ids
     cdef readonly object decoders
     cdef readonly Meter meter         # None when nothing is counted
+    cdef readonly Observer observer   # None when nothing is logged or traced
     cdef readonly CrossOrigin cors    # None without a word about other origins
 
     cdef int route(self, Request request) except -1
@@ -82,6 +86,7 @@ cdef class Service:
     cdef int note_refusal(self, Request request, Operation operation, object refusal) except -1
     cdef object after_security(self, Request request, Operation operation)
     cdef object prepare(self, Request request, Operation operation)
+    cdef object judge_parts(self, Request request, Operation operation)
     cdef object invalid(self, list faults, bint parameters)
     cdef object malformed(self, object faults, object fault, str slug, str kind)
     cdef object decode_content(self, Request request, Operation operation)

@@ -1,6 +1,7 @@
 """Types of service.pyx."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from brrtrouter.core.lines import FixedFields
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.media import MediaLike
 from brrtrouter.core.meter import Meter
+from brrtrouter.core.observer import Observer
 from brrtrouter.core.request import Request, RequestIds
 from brrtrouter.core.response import Response
 
@@ -66,6 +68,8 @@ class Operation:
         deadline: float = -1.0,
         raw_content: bool = False,
         foreign: bool = False,
+        upgrades: bool = False,
+        scope: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None: ...
     @property
     def method(self) -> str: ...
@@ -87,6 +91,8 @@ class Operation:
     def deadline(self) -> float:
         """Seconds until the handler has to have an answer; 0 for no end, -1 for the limit `handler_time`."""
 
+    @property
+    def upgrades(self) -> bool: ...
     @property
     def foreign(self) -> bool:
         """Whether an application of its own answers."""
@@ -125,6 +131,7 @@ class Service:
         mounts: Callable[[bytes], Operation | None] | None = None,
         meter: Meter | None = None,
         cors: CrossOrigin | None = None,
+        observer: Observer | None = None,
         fixed: FixedFields | None = None,
     ) -> None: ...
     @property
@@ -153,6 +160,10 @@ class Service:
     def fixed(self) -> FixedFields | None: ...
     @property
     def meter(self) -> Meter | None: ...
+    @property
+    def observer(self) -> Observer | None:
+        """Logs and traces requests; None when nothing does."""
+
     @property
     def cors(self) -> CrossOrigin | None: ...
     @property

@@ -28,7 +28,8 @@ from brrtrouter.core.csrc cimport (
 from brrtrouter.core.jsonread cimport read_json
 from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.matcher cimport Matcher
-from brrtrouter.core.meter cimport AUTH_REFUSED, INVALID, Meter
+from brrtrouter.core.meter cimport INVALID, Meter
+from brrtrouter.core.observer cimport Observer, authorized, handled, valid
 from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.response cimport Response, dump_json, encode_plain, encode_response, prefix_for
 
@@ -121,13 +122,17 @@ cdef class Operation:
     starts before the body is read, and reads it from `request.stream()`.  raw_content: it gets a body with a
     Content-Encoding as it came.  deadline: seconds until the handler has to have an answer, 0 for no end, -1 for the
     limit `handler_time`.  foreign: an application of its own answers, and nothing is said of origins in its place.
+    upgrades: a request may be answered with 101 and a body that takes the connection, see `Connection.switch`.
+    scope: None, or gives a context manager that is open while parameters and body are judged.
     """
 
     def __init__(self, *, method, path, handler, call, mode, model=None, parser=None, body=None, security=None,
                  security_mode=Mode.SYNC, success_status=200, media_types=None, max_body=-1, stream_body=False,
-                 raw_content=False, deadline=-1.0, foreign=False):
+                 raw_content=False, deadline=-1.0, foreign=False, upgrades=False, scope=None):
         self.index = -1
         self.foreign = foreign
+        self.upgrades = upgrades
+        self.scope = scope
         self.method = method
         self.path = path
         self.handler = handler
@@ -153,7 +158,8 @@ cdef class Operation:
             method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
-            stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign)
+            stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign,
+            upgrades=self.upgrades, scope=self.scope)
         made.fixed = self.fixed
         return made
 
@@ -180,13 +186,14 @@ cdef class Service:
     conditional requests.  request_ids: a `RequestIds`, None for the usual one.  decoders: a
     `brrtrouter.core.codings.Decoders` for content codings of bodies, None for none.  meter: counts requests, by the
     places of their operations in `operations`.  cors: what answers say to other origins, by the same places.
+    observer: logs and traces requests.
     fixed: header fields of every answer.
     """
 
     def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True,
                  bint first_fault=False, around=None, around_mode=Mode.SYNC, log_error, finisher=None,
                  bint finishes_all=False, RequestIds request_ids=None, decoders=None, mounts=None,
-                 Meter meter=None, CrossOrigin cors=None, FixedFields fixed=None):
+                 Meter meter=None, CrossOrigin cors=None, Observer observer=None, FixedFields fixed=None):
         self.matcher = matcher
         self.operations = tuple(operations)
         self.limits = limits
@@ -214,6 +221,7 @@ cdef class Service:
         self.decoders = Decoders({}) if decoders is None else decoders
         self.mounts = mounts
         self.meter = meter
+        self.observer = observer
         self.cors = cors
         self.fixed = fixed
         for index, operation in enumerate(self.operations):
@@ -225,11 +233,15 @@ cdef class Service:
                        first_fault=self.first_fault, around=self.around_factory, around_mode=self.around_mode,
                        log_error=self.log_error, finisher=self.finisher, finishes_all=self.finishes_all,
                        request_ids=self.request_ids, decoders=self.decoders, mounts=self.mounts,
-                       meter=self.meter, cors=self.cors, fixed=self.fixed)
+                       meter=self.meter, cors=self.cors, observer=self.observer, fixed=self.fixed)
 
     cdef int route(self, Request request) except -1:
         """Everything that the head of a request decides."""
+        if self.observer is not None:
+            self.observer.arrive(request)
         self.find(request)
+        if request.trace is not None:
+            self.observer.matched(request)
         if request.operation is not None and (<Operation>request.operation).fixed is not None:
             request.fixed = (<Operation>request.operation).fixed
         if self.cors is not None and (request.operation is None or not (<Operation>request.operation).foreign):
@@ -278,6 +290,8 @@ cdef class Service:
         """The encoded answer; or a streaming Response; or, with `request.suspended` set, a coroutine for a result."""
         if self.meter is not None:
             self.meter.begin(request)
+        if self.observer is not None:
+            self.observer.begin(request)
         result = self.walk(request)
         if request.suspended:
             return result
@@ -340,10 +354,12 @@ cdef class Service:
     cdef int note_refusal(self, Request request, Operation operation, object refusal) except -1:
         """Count what security has refused, which a client that asks too often is not."""
         if self.meter is not None and not (isinstance(refusal, Response) and (<Response>refusal).status == 429):
-            self.meter.note(request, operation.index, AUTH_REFUSED)
+            self.meter.note_refusal(request, operation.index, refusal)
         return 0
 
     cdef object after_security(self, Request request, Operation operation):
+        if request.trace is not None:
+            authorized(request)
         refusal = self.prepare(request, operation)
         if refusal is not None:
             if self.meter is not None:
@@ -353,9 +369,15 @@ cdef class Service:
 
     cdef object prepare(self, Request request, Operation operation):
         """Decode and validate parameters and body.  None, or the Response that says what is wrong."""
-        cdef object faults = None
         if operation.parser is None:
             return None
+        if operation.scope is None:
+            return self.judge_parts(request, operation)
+        with operation.scope():
+            return self.judge_parts(request, operation)
+
+    cdef object judge_parts(self, Request request, Operation operation):
+        cdef object faults = None
         faults = operation.parser.parse(request)
         if faults is not None and (self.first_fault or operation.request_body is None):
             return self.invalid(faults, True)
@@ -458,6 +480,8 @@ cdef class Service:
         return self.invalid(faults, bad_parameters)
 
     cdef object invoke(self, Request request, Operation operation):
+        if request.trace is not None:
+            valid(request)
         if operation.mode == TASK:
             request.suspended = True
             return self.guarded(request, operation)
@@ -504,13 +528,18 @@ cdef class Service:
 
     cdef object finish(self, Request request, object result):
         """The bytes of an answer, counted; a streaming Response stays as it is for the protocol to send."""
+        if request.trace is not None:
+            handled(request)
         answer = self.encode(request, result)
-        if self.meter is not None and type(answer) is bytes:
+        if type(answer) is bytes:
             self.count_answer(request, <bytes>answer)
         return answer
 
     cdef int count_answer(self, Request request, bytes answer) except -1:
         """Count an answer that is whole."""
+        if self.observer is not None:
+            self.observer.answered(request, status_of(answer), PyBytes_GET_SIZE(answer))
+            self.observer.ended(request, 0)
         if self.meter is not None:
             self.meter.answered(request, index_of(request), status_of(answer), PyBytes_GET_SIZE(answer))
             self.meter.ended(request, index_of(request), 0)
@@ -518,18 +547,24 @@ cdef class Service:
 
     cdef int count_head(self, Request request, int status, Py_ssize_t size) except -1:
         """Count an answer whose body is a stream, by its head."""
+        if self.observer is not None:
+            self.observer.answered(request, status, size)
         if self.meter is not None:
             self.meter.answered(request, index_of(request), status, size)
         return 0
 
     cdef int count_end(self, Request request, Py_ssize_t more) except -1:
         """A request is done with, after `more` bytes behind the head of its answer, or without an answer."""
+        if self.observer is not None:
+            self.observer.ended(request, more)
         if self.meter is not None:
             self.meter.ended(request, index_of(request), more)
         return 0
 
     cdef int count_refusal(self, Request request, int status, Py_ssize_t size) except -1:
         """Count a message that is refused before it is a whole request."""
+        if self.observer is not None:
+            self.observer.refused(request, status, size)
         if self.meter is not None:
             self.meter.refused(request, index_of(request), status, size)
         return 0
@@ -550,7 +585,7 @@ cdef class Service:
             if not isinstance(result, Response):
                 return self.finish_later(request, result)
             response = <Response>result
-            if response.is_stream():
+            if response.status == 101 or response.is_stream():
                 return response
             return encode_response(request, response)
         except Exception:
@@ -559,6 +594,8 @@ cdef class Service:
     cdef object finished(self, Request request, object result):
         """A result as the Response that goes out, or an awaitable for that.  Raises what the finisher raises."""
         cdef Response response = normalize(request, result)
+        if response.status == 101:
+            return response
         if self.finisher is None or not (self.finishes_all or (response.headers and request.has_conditions())):
             return response
         return self.finisher(request, response)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from brrtrouter import config
-from brrtrouter.core.meter import STATUSES, Meter
+from brrtrouter.core.meter import REASONS, STATUSES, Meter
 from brrtrouter.core.request import Request
 from brrtrouter.core.response import Response
 from brrtrouter.dispatch.pool import Sample
@@ -29,7 +29,7 @@ MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Cells of a process and of a row, in the order of meter.pxd.
 _PROCESS: Final = ("opened", "closed", "begun", "ended")
 _STATUS_COLUMNS: Final = 64
-_ROW: Final = ("sum_ns", "bytes_in", "bytes_out", "auth_refused", "invalid")
+_ROW: Final = ("sum_ns", "bytes_in", "bytes_out", *(f"auth_{reason}" for reason in REASONS), "invalid")
 _FIXED: Final = _STATUS_COLUMNS + len(_ROW)
 _CELL: Final = {name: _STATUS_COLUMNS + index for index, name in enumerate(_ROW)}
 _LABELS: Final = ("method", "path")
@@ -37,7 +37,6 @@ _LABELS: Final = ("method", "path")
 _COUNTERS: Final = (
     ("brrtrouter_request_bytes", "Bytes of heads and bodies of requests.", "bytes_in"),
     ("brrtrouter_response_bytes", "Bytes of heads and bodies of answers.", "bytes_out"),
-    ("brrtrouter_auth_failures", "Requests refused by the security of their operation.", "auth_refused"),
     ("brrtrouter_validation_failures", "Requests whose parameters or body are not valid.", "invalid"),
 )
 
@@ -116,6 +115,7 @@ class Metrics:
             for label, row in rows:
                 family.add_metric(label, row[_CELL[cell]])
             yield family
+        yield self._auth_failures(rows)
         for sample in (each for source in self._sources for each in source()):
             if sample.kind == "counter":
                 yield CounterMetricFamily(sample.name, sample.text, value=sample.value)
@@ -132,6 +132,18 @@ class Metrics:
             for status, count in zip(STATUSES, row, strict=False):
                 if count:
                     family.add_metric((*label, status), count)
+        return family
+
+    def _auth_failures(self, rows: Iterable[tuple[Label, list[int]]]) -> Metric:
+        from prometheus_client.core import CounterMetricFamily
+
+        text = "Requests refused by the security of their operation."
+        family = CounterMetricFamily("brrtrouter_auth_failures", text, labels=(*_LABELS, "reason"))
+        for label, row in rows:
+            for reason in REASONS:
+                count = row[_CELL[f"auth_{reason}"]]
+                if count:
+                    family.add_metric((*label, reason), count)
         return family
 
     def _durations(self, rows: Iterable[tuple[Label, list[int]]]) -> Metric:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -60,6 +60,7 @@ class Outgoing:
     def __init__(self, specification: Specification, config: Config) -> None:
         self.config = config
         self.timing: Timing | None = None
+        self.trace_fields: Callable[[], list[tuple[str, str]]] | None = None  # what tells receivers of a trace
         self._signer: Signer | None = None
         if config.outgoing.secret:
             self._signer = self._signer_of(config.outgoing.secret)
@@ -111,9 +112,11 @@ class Outgoing:
         if not MESSAGE_ID.fullmatch(message_id):
             raise MessageError(f"{what}: {message_id[:80]!r} cannot be a webhook-id")
 
+        traced = [] if self.trace_fields is None else self.trace_fields()
+
         def fields(timestamp: int) -> list[tuple[str, str]]:
             signed = {} if signer is None else signer.headers(message_id, timestamp, message.body)
-            return [*message.fields, *signed.items()]
+            return [*message.fields, *signed.items(), *traced]
 
         run = delivery.Delivery(
             self._pool(),

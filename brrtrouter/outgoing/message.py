@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus
@@ -68,18 +69,31 @@ def compose(
 ) -> Message:
     """Encode and validate.  Raises MessageError with everything that is wrong."""
     faults: list[Fault] = []
-    query, fields = encode_parameters(operation, parameters or {}, faults)
-    extra = {**_DEFAULTS, **{name.lower(): (name, text) for name, text in (headers or {}).items()}}
-    for name, text in extra.values():
-        if not _TOKEN.fullmatch(name) or name.lower() in _OWN or _CONTROL.search(text) or not text.isascii():
-            faults.append(Fault("header", f"/{escape(name)}", "header", "cannot be sent as a header field"))
-        fields.append((name, text))
-    content_type, raw = _encode_body(operation.request_body, body, media_type, faults)
+    with _account(operation):
+        query, fields = encode_parameters(operation, parameters or {}, faults)
+        fields += _extra_fields(headers or {}, faults)
+        content_type, raw = _encode_body(operation.request_body, body, media_type, faults)
     if content_type is not None:
         fields.append(("Content-Type", content_type))
     if faults:
         raise MessageError(f"{what} is not as described", faults)
     return Message("&".join(query), fields, raw)
+
+
+def _account(operation: Operation) -> AbstractContextManager[None]:
+    """Open while one message is judged, however many values it has."""
+    content = operation.request_body.content if operation.request_body is not None else ()
+    schemas = [each.schema for each in operation.parameters] + [each.schema for each in content]
+    return next((schema.account() for schema in schemas if schema is not None), nullcontext())
+
+
+def _extra_fields(headers: Mapping[str, str], faults: list[Fault]) -> list[tuple[str, str]]:
+    """The header fields that every message has, and those that were given for it."""
+    extra = {**_DEFAULTS, **{name.lower(): (name, text) for name, text in headers.items()}}
+    for name, text in extra.values():
+        if not _TOKEN.fullmatch(name) or name.lower() in _OWN or _CONTROL.search(text) or not text.isascii():
+            faults.append(Fault("header", f"/{escape(name)}", "header", "cannot be sent as a header field"))
+    return list(extra.values())
 
 
 def encode_parameters(

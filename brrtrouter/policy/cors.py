@@ -63,7 +63,7 @@ _MEMBERS: Final[Mapping[str, tuple[str, type]]] = {
 
 
 class Origins:
-    """The origins of the configuration.  Raises ConfigError that names one that is none."""
+    """The origins of a setting.  Raises ConfigError that names one that is none."""
 
     def __init__(self, written: Sequence[str], setting: str = "cors.origins") -> None:
         self.any = ANY in written

@@ -8,7 +8,8 @@ operation that is not checked has none.  Sources: OpenAPI 3.1 sections 4.8.16 (w
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -115,6 +116,8 @@ class ResponseCheck:
         self.enforce = enforce
         self._problems = problems
         self._limit = limit
+        self._operation = operation
+        self._opens: Callable[[], AbstractContextManager[None]] | None = None
         self._name = f"{operation.method} {operation.template}"
         self._declared = {response.status: _Declared(response, own | _OWN_FIELDS) for response in operation.responses}
 
@@ -122,7 +125,8 @@ class ResponseCheck:
         """The middleware hook: None for an answer that passes, else the answer in its place."""
         if isinstance(response, Refusal) and not self._problems:
             return None
-        faults = self._faults(request, response)
+        with self._scope():
+            faults = self._faults(request, response)
         if not faults:
             return None
         self._tell(request, response.status, faults)
@@ -131,10 +135,24 @@ class ResponseCheck:
         detail = "the answer of this operation is not as described"
         return problem_response("internal-error", detail, extra={"request_id": request.id})
 
+    def schemas(self) -> Iterator[Schema]:
+        """Every schema that an answer may be held against."""
+        for response in self._operation.responses:
+            handles = [schema for media in response.content for schema in (media.schema, media.item_schema)]
+            handles += [header.schema for header in response.headers]
+            yield from (handle for handle in handles if handle is not None)
+
+    def _scope(self) -> AbstractContextManager[None]:
+        """Open while one answer is judged, where the work of its patterns is counted."""
+        if self._opens is None:
+            # Once all are compiled, which the application does when it starts.
+            self._opens = next((each.scope for each in self.schemas() if each.scope is not None), nullcontext)
+        return self._opens()
+
     def _faults(self, request: Request, response: Response) -> list[Fault]:
         status = response.status
         declared = self._declared
-        if not declared:
+        if not declared or status == 101:
             return []
         found = declared.get(str(status)) or declared.get(f"{status // 100}XX") or declared.get("default")
         if found is None:
@@ -173,11 +191,13 @@ class ResponseCheck:
 
     def _judge(self, request: Request, status: int, media: _Media, items: list[Any], count: int) -> int:
         for item in items:
-            faults = (
-                [Fault("body", f"/{count}", "syntax", "the item is not JSON")]
-                if item is NOT_JSON
-                else _schema_faults(media.item_schema, item, f"/{count}")
-            )
+            # Each has an account of its own: between two of them others have their turn.
+            with self._scope():
+                faults = (
+                    [Fault("body", f"/{count}", "syntax", "the item is not JSON")]
+                    if item is NOT_JSON
+                    else _schema_faults(media.item_schema, item, f"/{count}")
+                )
             count += 1
             if faults:
                 self._tell(request, status, faults[: self._limit])
@@ -223,14 +243,12 @@ class ResponseChecks:
         self.problems = problems
         self.issues: list[Issue] = []
         self._checks: dict[int, ResponseCheck] = {}
-        self._operations: list[model.Operation] = []
         for operation in operations:
             mode = self._mode(operation, default)
             if mode != "off":
                 enforce = mode == "enforce"
                 check = ResponseCheck(operation, enforce=enforce, problems=problems, limit=limit, own=own)
                 self._checks[id(operation)] = check
-                self._operations.append(operation)
 
     def _mode(self, operation: model.Operation, default: str) -> str:
         written = operation.extensions.get(EXTENSION, default)
@@ -255,11 +273,8 @@ class ResponseChecks:
 
     def schemas(self) -> Iterator[Schema]:
         """Every schema that an answer may be held against."""
-        for operation in self._operations:
-            for response in operation.responses:
-                handles = [schema for media in response.content for schema in (media.schema, media.item_schema)]
-                handles += [header.schema for header in response.headers]
-                yield from (handle for handle in handles if handle is not None)
+        for check in self._checks.values():
+            yield from check.schemas()
 
 
 class RefusalCheck:

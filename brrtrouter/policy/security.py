@@ -21,6 +21,7 @@ from brrtrouter.core.service import Mode, run_inline
 from brrtrouter.credentials import NamedKey
 from brrtrouter.dispatch.kinds import mode_of
 from brrtrouter.errors import ConfigError
+from brrtrouter.policy.audit import audit
 
 logger = logging.getLogger("brrtrouter.security")
 
@@ -53,12 +54,12 @@ class Principal:
 class Denial:
     """Why a credential does not do.
 
-    There is none (401), it is not valid (401), it lacks scopes (403), it is not even of the form of one (400), or
-    nobody can tell now (503; `retry_after` seconds later somebody may).  `challenge` goes into WWW-Authenticate
-    (RFC 9110 section 11.6.1).
+    There is none (401), it is not valid (401), it lacks scopes (403), who it stands for is not let in (403), it is not
+    even of the form of one (400), or nobody can tell now (503; `retry_after` seconds later somebody may).
+    `challenge` goes into WWW-Authenticate (RFC 9110 section 11.6.1).
     """
 
-    reason: Literal["missing", "invalid", "scope", "malformed", "unavailable"]
+    reason: Literal["missing", "invalid", "scope", "forbidden", "malformed", "unavailable"]
     challenge: str
     retry_after: float = 1.0
 
@@ -89,6 +90,8 @@ def challenge_for(scheme: Scheme) -> str:
     """The challenge that tells a client what a scheme wants."""
     if scheme.type == "apiKey":
         return f"ApiKey in={_quoted(scheme.location)}, name={_quoted(scheme.parameter)}"
+    if scheme.type == "mutualTLS":
+        return 'MutualTLS realm="api"'
     if scheme.type == "http":
         return f'{scheme.http_scheme.title()} realm="api"'
     return 'Bearer realm="api"'
@@ -238,7 +241,7 @@ def _steps(request: Request, alternatives: tuple[tuple[Bound, ...], ...], first:
         elif alternative or all(denial.reason == "missing" for denial in denials):
             request.auth = granted
             return None
-    return _refusal(denials)
+    return _refusal(request, alternatives, denials)
 
 
 def _asked(request: Request, bound: Bound) -> Any:
@@ -272,12 +275,19 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
     "unavailable": ("service-unavailable", "credentials cannot be verified now"),
     "malformed": ("bad-request", "the credential is malformed"),
     "scope": ("forbidden", "the credential does not have the scopes needed"),
+    "forbidden": ("forbidden", "the credential is of somebody who is not let in here"),
     "invalid": ("unauthorized", "the credential is not valid"),
     "missing": ("unauthorized", "a credential is needed"),
 }
 
 
-def _refusal(denials: Sequence[Denial]) -> Response:
+class Refused(Response):
+    """The answer to a request without a credential that does, and the `reason` of it: that of a Denial."""
+
+    reason: str
+
+
+def _refusal(request: Request, alternatives: tuple[tuple[Bound, ...], ...], denials: Sequence[Denial]) -> Response:
     reasons = {denial.reason for denial in denials}
     reason, (slug, detail) = next(each for each in _REFUSALS.items() if each[0] in reasons)
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
@@ -288,7 +298,12 @@ def _refusal(denials: Sequence[Denial]) -> Response:
         # Among credentials that are not valid, those that are missing are alternatives too.
         told = denials if slug == "unauthorized" else [denial for denial in denials if denial.reason == reason]
         headers["WWW-Authenticate"] = list(dict.fromkeys(denial.challenge for denial in told))
-    return problem_response(slug, detail, headers=headers)
+    problem = problem_response(slug, detail, headers=headers)
+    refused = Refused(problem.status, problem.body, problem.headers, problem.media_type)
+    refused.reason = reason
+    schemes = dict.fromkeys(bound.scheme.name for alternative in alternatives for bound in alternative)
+    audit(request, problem.status, reason, tuple(schemes))
+    return refused
 
 
 def _check(alternatives: tuple[tuple[Bound, ...], ...], mode: Mode) -> Check:

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from brrtrouter.core.request import Request
 from brrtrouter.credentials import Jwks
 from brrtrouter.errors import ConfigError
 from brrtrouter.policy.security import Denial, Principal, Scheme, Verdict
+from brrtrouter.providers.bearer import INVALID, MISSING, REALM, allowed, token_in
 from brrtrouter.providers.discovery import discovered_keys
 from brrtrouter.providers.fetch import address, fetch
 from brrtrouter.providers.jwks import FetchedKeys, KeySource, Lifetimes, StaticKeys, Unavailable
@@ -20,11 +21,6 @@ from brrtrouter.providers.recent import Recent
 from brrtrouter.providers.token import Expected, Parsed, TokenError, claims_of, frozen, parse, scopes_of
 
 logger = logging.getLogger("brrtrouter.security")
-
-_REALM: Final = 'Bearer realm="api"'
-_MISSING: Final = Denial("missing", _REALM)
-_INVALID: Final = Denial("invalid", f'{_REALM}, error="invalid_token"')
-_MALFORMED: Final = Denial("malformed", f'{_REALM}, error="invalid_request"')
 
 
 class _Verified(NamedTuple):
@@ -68,19 +64,16 @@ class JwtProvider:
         """
         value = request.header("authorization")
         if value is None:
-            return _MISSING
+            return MISSING
         known = self._verified.get(value)
         if known is not None and known.until > self._wall() and known.keys is self._source.usable():
-            return _allowed(known.principal, scopes)
+            return allowed(known.principal, scopes)
         return self._judge(value, scopes)
 
     def _judge(self, value: str, scopes: Sequence[str]) -> Verdict | Awaitable[Verdict]:
-        kind, _, token = value.partition(" ")
-        token = token.strip(" ")
-        if kind.lower() != "bearer" or not token:
-            return _MISSING
-        if "," in token:  # no token has one: there were two fields
-            return _MALFORMED
+        token = token_in(value)
+        if isinstance(token, Denial):
+            return token
         try:
             parsed = parse(token, self._limit)
             if parsed.alg not in self._algorithms:
@@ -103,10 +96,10 @@ class JwtProvider:
             if there is not None and self._needs_newer(keys, token):
                 keys = await self._source.newer()
         except Unavailable as error:
-            return Denial("unavailable", _REALM, error.retry_after)
+            return Denial("unavailable", REALM, error.retry_after)
         known = self._verified.get(value)
         if known is not None and known.until > self._wall() and known.keys is keys:
-            return _allowed(known.principal, scopes)
+            return allowed(known.principal, scopes)
         return self._verdict(value, token, scopes, keys)
 
     def _verdict(self, value: str, token: Parsed, scopes: Sequence[str], keys: KeySet) -> Verdict:
@@ -117,22 +110,12 @@ class JwtProvider:
             return _refused(error)
         principal = Principal(claims.get("sub"), scopes_of(claims), frozen(claims))
         self._verified.put(value, _Verified(until, keys, principal))
-        return _allowed(principal, scopes)
+        return allowed(principal, scopes)
 
 
 def _refused(error: TokenError) -> Denial:
     logger.debug("a token is refused: %s", error)
-    return _INVALID
-
-
-def _allowed(principal: Principal, scopes: Sequence[str]) -> Verdict:
-    if not scopes or principal.scopes.issuperset(scopes):
-        return principal
-    # Characters of a scope token (RFC 6749 section 3.3) need no escapes; others cannot be granted, nor named here.
-    wanted = " ".join(
-        scope for scope in scopes if scope.isascii() and scope.isprintable() and not set(scope) & set('"\\')
-    )
-    return Denial("scope", f'{_REALM}, error="insufficient_scope", scope="{wanted}"')
+    return INVALID
 
 
 def _checked_algorithms(settings: Jwks, where: str) -> frozenset[str]:

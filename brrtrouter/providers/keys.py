@@ -100,9 +100,13 @@ class KeySet:
             return found
         return [key for key in found if key.kid in (None, token.kid)]
 
+    def signed(self, token: Parsed) -> bool:
+        """Whether one of the keys has signed the token."""
+        return any(key.verifies(token) for key in self.candidates(token))
+
     def verify(self, token: Parsed) -> None:
         """Raises TokenError when none of the keys has signed the token."""
-        if not any(key.verifies(token) for key in self.candidates(token)):
+        if not self.signed(token):
             raise TokenError("its signature is not by a key that it names")
 
 
@@ -196,10 +200,15 @@ def _from_pem(raw: bytes) -> Iterator[VerifyingKey]:
             )
         except (ValueError, TypeError, UnsupportedAlgorithm):
             raise KeyFault("a block is neither a public key nor a certificate") from None
-        kty = next((name for kind, name in _PEM_KINDS if isinstance(found, kind)), None)
-        if kty is None:
-            raise KeyFault("the type of a key is not one for verifying")
-        if isinstance(found, rsa.RSAPublicKey) and found.key_size < RSA_BITS:
-            raise KeyFault(f"a key has less than {RSA_BITS} bits")
-        key = _imported(found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), kty)
-        yield VerifyingKey(None, kty, getattr(key, "curve_name", ""), None, 0, key)
+        yield of_public_key(found, None)
+
+
+def of_public_key(found: Any, kid: str | None) -> VerifyingKey:
+    """A public key of `cryptography`.  Raises KeyFault for one that no token is verified by."""
+    kty = next((name for kind, name in _PEM_KINDS if isinstance(found, kind)), None)
+    if kty is None:
+        raise KeyFault("the type of a key is not one for verifying")
+    if isinstance(found, rsa.RSAPublicKey) and found.key_size < RSA_BITS:
+        raise KeyFault(f"a key has less than {RSA_BITS} bits")
+    key = _imported(found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), kty)
+    return VerifyingKey(kid, kty, getattr(key, "curve_name", ""), None, 0, key)

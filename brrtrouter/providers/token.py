@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -47,8 +47,8 @@ class Expected:
     leeway: float
 
 
-def parse(token: str, limit: int) -> Parsed:
-    """Take a compact JWS apart (RFC 7515 section 7.1).  Raises TokenError."""
+def parse(token: str, limit: int, types: Collection[str | None] | None = None) -> Parsed:
+    """Take a compact JWS apart (RFC 7515 section 7.1); `types` are those that `typ` may be.  Raises TokenError."""
     if len(token) > limit:
         raise TokenError("it is too long")
     if token.count(".") != 2:
@@ -69,6 +69,9 @@ def parse(token: str, limit: int) -> Parsed:
     for name in _NOT_UNDERSTOOD:
         if name in header:
             raise TokenError(f"its header has {name}")
+    typ = header.get("typ")
+    if types is not None and not (isinstance(typ, str | None) and typ in types):
+        raise TokenError("its typ is not one that is taken")
     return Parsed(alg, kid, signed, _decoded(signature), _decoded(payload))
 
 
@@ -113,10 +116,16 @@ def _json_object(raw: bytes, what: str) -> dict[str, Any]:
 def claims_of(payload: bytes, expected: Expected, now: float) -> tuple[dict[str, Any], float]:
     """The claims, and until when they hold.  Raises TokenError when they do not, or not now."""
     claims = _json_object(payload, "payload")
-    until = _time(claims, "exp")
+    until = when_and_whom(claims, expected, now)
     if until is None:
         raise TokenError("it has no exp")
-    if now >= until + expected.leeway:
+    return claims, until
+
+
+def when_and_whom(claims: Mapping[str, Any], expected: Expected, now: float) -> float | None:
+    """Until when claims hold, None when they do not say.  Raises TokenError when they do not hold, or not now."""
+    until = _time(claims, "exp")
+    if until is not None and now >= until + expected.leeway:
         raise TokenError("it has expired")
     begins = _time(claims, "nbf")
     if begins is not None and now < begins - expected.leeway:
@@ -128,7 +137,7 @@ def claims_of(payload: bytes, expected: Expected, now: float) -> tuple[dict[str,
         raise TokenError("it is from another issuer")
     if expected.aud and not expected.aud.intersection(_audience(claims)):
         raise TokenError("it is for another audience")
-    return claims, until + expected.leeway
+    return None if until is None else until + expected.leeway
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

@@ -19,7 +19,7 @@ from brrtrouter.core.protocol import HttpProtocol
 from brrtrouter.errors import BrrtError
 from brrtrouter.server.drain import WatchedEndpoint
 from brrtrouter.server.proxy_protocol import Origin, ProxyError, receive
-from brrtrouter.server.tls import Tls
+from brrtrouter.server.tls import Certificates
 
 logger = logging.getLogger("brrtrouter.server")
 
@@ -39,7 +39,7 @@ class Entry:
     """
 
     proxies: Proxies | None
-    tls: Tls | None
+    tls: Certificates | None
     handshake: float
     proxy_seconds: float | None
 

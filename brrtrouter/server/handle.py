@@ -57,7 +57,7 @@ class Server:
         self._proxies = _proxies(self._settings)
         # Compiling first: what is wrong with the application is said before a port is taken.
         self._service: Service = app.service
-        self._tls = tls.configured(self._settings)
+        self._tls = tls.configured(self._settings, app.config.spiffe)
         self._listener = listener or Listener(listen(host, port, app.config.limits.backlog))
         self._address = self._listener.address
         self._url = self._listener.url("http" if self._tls is None else "https")
@@ -200,9 +200,13 @@ class Server:
             self._app.off_service(self._take_service)
             self._app.readiness.regain(self)
             self._app.close()
+            if self._tls is not None:
+                self._tls.end()
             self._done.set()
 
     async def _serve(self, ready: Callable[[Server], None] | None) -> None:
+        if self._tls is not None:
+            await self._tls.begin()
         await self._app.startup()
         loop = asyncio.get_running_loop()
         endpoint = (TlsEndpoint if self.has_tls else WatchedEndpoint)(self._service, loop)
@@ -224,7 +228,9 @@ class Server:
         await stopping.wait()
         self._role.ending(self)
         self._app.readiness.lose(self)
+        self._app.realtime.drain(loop, self._drain_seconds, quick=self._manner is Manner.QUICK)
         await self._end(endpoint, acceptor)
+        self._app.realtime.forget(loop)
         await self._app.shutdown()
         with self._lock:
             self._loop = None  # it is about to be closed

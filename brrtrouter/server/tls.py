@@ -10,15 +10,32 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from brrtrouter.config import Server as Settings
+from brrtrouter.config import Spiffe
 from brrtrouter.errors import ConfigError
 
 logger = logging.getLogger("brrtrouter.server")
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all authenticated
 Stamp: TypeAlias = tuple[tuple[int, int, int], ...]  # of each file: inode, size, time of the last change
+
+
+class Certificates(Protocol):
+    """Where the context of the connections to come is from."""
+
+    @property
+    def context(self) -> ssl.SSLContext: ...
+
+    async def begin(self) -> None:
+        """Wait until there is one; called in the process that serves, before connections are taken."""
+
+    def refresh(self, *, force: bool = False) -> bool:
+        """Look whether there is a new one; whether there is."""
+
+    def end(self) -> None:
+        """No more connections are taken."""
 
 
 class Tls:
@@ -31,6 +48,12 @@ class Tls:
         self._settings = settings
         self._stamp = self._look()
         self.context = make_context(settings)
+
+    async def begin(self) -> None:
+        """Nothing: the files were there when this was made."""
+
+    def end(self) -> None:
+        """Nothing: what was read stays."""
 
     def refresh(self, *, force: bool = False) -> bool:
         """Take changed files; whether there is a new context.  What is wrong with them goes to the log."""
@@ -51,8 +74,16 @@ class Tls:
         return tuple(_stamp(file) for file in files if file)
 
 
-def configured(settings: Settings) -> Tls | None:
+def configured(settings: Settings, spiffe: Spiffe) -> Certificates | None:
     """The TLS that the settings ask for, None when they ask for none.  Raises ConfigError when they make no sense."""
+    if spiffe.tls:
+        if settings.tls_certificate or settings.tls_key or settings.tls_ca:
+            raise ConfigError(
+                "spiffe.tls and server.tls_certificate, tls_key or tls_ca are set, which exclude each other"
+            )
+        from brrtrouter.server.spiffe import SpiffeTls
+
+        return SpiffeTls(spiffe)
     if settings.tls_certificate:
         return Tls(settings)
     for name in ("tls_key", "tls_ca"):
@@ -61,13 +92,19 @@ def configured(settings: Settings) -> Tls | None:
     return None
 
 
-def make_context(settings: Settings) -> ssl.SSLContext:
-    """A context for a server.  Raises ConfigError that names the file that cannot be used."""
+def base_context() -> ssl.SSLContext:
+    """What every context for a server has, without certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def make_context(settings: Settings) -> ssl.SSLContext:
+    """A context for a server.  Raises ConfigError that names the file that cannot be used."""
+    context = base_context()
     certificate, key, authorities = settings.tls_certificate, settings.tls_key, settings.tls_ca
     for name, file in (("tls_certificate", certificate), ("tls_key", key), ("tls_ca", authorities)):
         if file and not os.access(file, os.R_OK):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from brrtrouter.spec.bundle import Bundler, Walk
 from brrtrouter.spec.reference import Node, ReferenceProblem
+from brrtrouter.spec.work import COUNTED
 
 _KEPT: Final = ("example", "examples", "default", "contentEncoding", "contentMediaType")
 _DEFINITIONS: Final = "#/$defs/"
@@ -19,6 +20,8 @@ class AnnotatedBundler(Bundler):
         value = node.value
         if not isinstance(schema, dict) or (self.old and "$ref" in value):
             return schema
+        if COUNTED in schema:
+            schema["pattern"] = schema.pop(COUNTED)
         for keyword in _KEPT:
             if keyword in value:
                 schema[keyword] = value[keyword]

@@ -14,8 +14,10 @@ from urllib.parse import unquote
 from brrtrouter.errors import BrrtError
 from brrtrouter.spec.formats import bind
 from brrtrouter.spec.grammar import FIELDS
-from brrtrouter.spec.patterns import MAX_WORK, PatternTooLargeError, spell_out
+from brrtrouter.spec.multiplied import MAX_TRIES, Multiplied
+from brrtrouter.spec.patterns import MAX_REQUEST_WORK, MAX_WORK, PatternTooLargeError, spell_out
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem, Resource
+from brrtrouter.spec.work import COUNTED
 
 Direction = Literal["request", "response"]
 
@@ -47,7 +49,7 @@ class SchemaOptions(NamedTuple):
 
     formats: `format` is asserted, not only noted.  read_only, write_only: what a request, or an answer, with such a
     member is, "accept" or "refuse".  faults: how many faults of one value are told.  pattern_work: what a pattern may
-    take with one text (see `patterns.MAX_WORK`).
+    take with one text (see `patterns.MAX_WORK`).  request_work: what all patterns may take with the texts of a request.
     """
 
     formats: bool = True
@@ -55,6 +57,7 @@ class SchemaOptions(NamedTuple):
     write_only: str = "accept"
     faults: int = 100
     pattern_work: int = MAX_WORK
+    request_work: int = MAX_REQUEST_WORK
 
 
 # The dynamic anchors that the schemas entered so far have, the outermost first; each with the id of its schema's value.
@@ -77,7 +80,8 @@ class Bundler:
         self.files = files
         self.old = files.dialect == "3.0"
         self.formats = options.formats
-        self.pattern_work = options.pattern_work
+        self.counts = False  # whether a pattern stands as `COUNTED` anywhere
+        self.work = (options.pattern_work, options.request_work)
         mark, policy = {
             "request": ("readOnly", options.read_only),
             "response": ("writeOnly", options.write_only),
@@ -90,12 +94,14 @@ class Bundler:
         self._nodes: dict[str, tuple[Node, Scope]] = {}
         self._anchored: dict[int, Node] = {}
         self._fragments: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        self._multiplied = Multiplied(self._fragment)
 
     def bundle(self, node: Node) -> Any:
         """The schema at `node` and all that it refers to as one 2020-12 schema.  Raises `SchemaCompileError`."""
         needed: list[str] = []
         try:
             root = self._translate(node, Walk(needed, ()))
+            most = self._multiplied.most(root, tuple(needed))
             definitions: dict[str, Any] = {}
             while needed:
                 name = needed.pop()
@@ -106,6 +112,9 @@ class Bundler:
             raise SchemaCompileError(node.place, str(problem)) from None
         except RecursionError:
             raise SchemaCompileError(node.place, "it is nested too deeply") from None
+        if most > MAX_TRIES:
+            many = f"{min(most, 10**15):,} schemas would judge one value, and {MAX_TRIES:,} may"
+            raise SchemaCompileError(node.place, f"its branches multiply: {many}")
         return {**root, "$defs": definitions} if definitions else root
 
     def _fragment(self, name: str) -> tuple[Any, tuple[str, ...]]:
@@ -203,7 +212,9 @@ class Bundler:
         _repair(schema)
         if "pattern" in schema or "patternProperties" in schema:
             try:
-                spell_out(schema, self.pattern_work)
+                if spell_out(schema, *self.work):
+                    schema[COUNTED] = schema.pop("pattern")
+                    self.counts = True
             except PatternTooLargeError as error:
                 raise SchemaCompileError(node.place, str(error)) from None
         if self.old:

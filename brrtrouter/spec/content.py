@@ -82,8 +82,8 @@ class ContentReader:
             media = self.files.object_at(item)
             if media is None:
                 continue
-            handle = self._schema(member(media, "schema"), direction)
-            each = self._schema(member(media, "itemSchema"), direction)
+            handle = self.schema(member(media, "schema"), direction)
+            each = self.schema(member(media, "itemSchema"), direction)
             read = direction == "request" or essence.endswith(("/xml", "+xml"))
             reading = self._forms.read(essence, media) if read else Reading()
             example = self._example(media)
@@ -91,7 +91,8 @@ class ContentReader:
             found.append(MediaType(name.lower(), essence, handle, example, _parameters(name), reading, each, written))
         return tuple(found)
 
-    def _schema(self, schema: Node | None, direction: Direction) -> Schema | None:
+    def schema(self, schema: Node | None, direction: Direction) -> Schema | None:
+        """The handle of a schema; None without one, and for one that says nothing."""
         return self.schemas.schema(schema, direction) if schema and says_something(schema.value) else None
 
     def _example(self, media: Node) -> Any:

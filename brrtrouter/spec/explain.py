@@ -7,13 +7,13 @@ hundred pays for a hundred.  Every verdict is the validator's own; parts of a va
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from brrtrouter.spec.reference import escape, unescape
+from brrtrouter.spec.work import COUNTED
 
 # So many items of an array, or members of an object, are judged at once, and only looked into when one is wrong.
 CHUNK: Final = 64
@@ -26,7 +26,7 @@ _ASSERTIONS: Final = frozenset(
     {
         *("type", "enum", "const", "multipleOf", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"),
         *("maxLength", "minLength", "pattern", "format", "maxItems", "minItems", "uniqueItems"),
-        *("maxProperties", "minProperties", "required", "dependentRequired"),
+        *("maxProperties", "minProperties", "required", "dependentRequired", COUNTED),
     }
 )
 _UNEVALUATED: Final = ("unevaluatedProperties", "unevaluatedItems")
@@ -143,22 +143,16 @@ class Explainer:
 
     def _asserted(self, task: Task) -> Iterator[Step]:
         own = {keyword: task.schema[keyword] for keyword in task.schema if keyword in _ASSERTIONS}
-        purpose = "assertions"
-        if "pattern" in own and isinstance(task.value, str) and len(task.value) > own.get("maxLength", math.inf):
-            del own["pattern"]  # it may be too dear for a long text (see `patterns.longest_text`)
-            purpose = "without pattern"
         if own:
-            yield from self._reported(task, self._validator(task.place, purpose, lambda: own))
+            yield from self._reported(task, self._validator(task.place, "assertions", lambda: own))
 
     def _reported(self, task: Task, validator: Validator) -> Iterator[Step]:
         """The validator's own errors, of schemas that cannot give many."""
         for error in validator.iter_errors(task.value):
-            yield SchemaFault(
-                task.at + pointer(error.instance_path),
-                error.kind.name,
-                bounded(error.message),
-                task.path + pointer(error.evaluation_path),
-            )
+            keyword, path = error.kind.name, task.path + pointer(error.evaluation_path)
+            if keyword == COUNTED:
+                keyword, path = "pattern", path.removesuffix(COUNTED) + "pattern"
+            yield SchemaFault(task.at + pointer(error.instance_path), keyword, bounded(error.message), path)
 
     def _follow(self, task: Task, keyword: str) -> Iterator[Step]:
         place = task.schema["$ref"].removeprefix("#")

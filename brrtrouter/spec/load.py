@@ -33,6 +33,7 @@ from brrtrouter.spec.model import (
     stack_size,
 )
 from brrtrouter.spec.parameters import ParameterReader, undeclared
+from brrtrouter.spec.realtime import read_realtime
 from brrtrouter.spec.reference import MAX_CHAIN, Files, Node, ReferenceProblem
 from brrtrouter.spec.report import Report, member, members, text
 from brrtrouter.spec.schema import SchemaOptions, SchemaSet
@@ -373,6 +374,7 @@ class _Loader:
             deprecated=value.get("deprecated") is True,
             extensions={name: item for name, item in value.items() if name.startswith("x-")},
             callbacks=self.callbacks.callbacks(member(node, "callbacks")),
+            messages=read_realtime(method, node, self.report, self.content),
         )
 
     def _handler(self, method: str, template: str, node: Node) -> tuple[str, str]:

@@ -33,6 +33,10 @@ LEAST_STACK: Final = 256 * 1024
 MOST_STACK: Final = 1 << 30
 # The extension by which an operation gives its handler the body in pieces.
 STREAM: Final = "x-brrtrouter-stream"
+SSE: Final = "x-sse"
+WEBSOCKET: Final = "x-websocket"
+MESSAGES: Final = "x-websocket-messages"
+SUBPROTOCOLS: Final = "x-websocket-protocols"
 
 
 class _Missing:
@@ -283,7 +287,8 @@ class Operation:
 
     `template` is the key under `paths`, `path` the same with the base path in front.  `handler` is the name by
     which a handler is looked up and `handler_source` where it came from: the name of the extension,
-    "operationId", or "generated" when the document names none.
+    "operationId", or "generated" when the document names none.  `messages` has the schemas of the messages of a
+    WebSocket, by "receive" and "send".
     """
 
     method: str
@@ -302,6 +307,7 @@ class Operation:
     deprecated: bool = False
     extensions: Mapping[str, Any] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
+    messages: Mapping[str, Schema] = field(default_factory=dict)
 
     @property
     def max_body(self) -> int:
@@ -325,6 +331,22 @@ class Operation:
     def stream_body(self) -> bool:
         """Whether `x-brrtrouter-stream` asks that the handler starts before the body is read."""
         return self.extensions.get(STREAM) is True
+
+    @property
+    def sse(self) -> bool:
+        """Whether its answers may be event streams: by `x-sse`, or a response with the media type of one."""
+        declared = (media.essence for each in self.responses for media in each.content)
+        return self.extensions.get(SSE) is True or "text/event-stream" in declared
+
+    @property
+    def websocket(self) -> bool:
+        """Whether `x-websocket` makes it the place of a WebSocket."""
+        return self.extensions.get(WEBSOCKET) is True
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """The subprotocols of a WebSocket by `x-websocket-protocols`, the one that is liked best first."""
+        return tuple(self.extensions.get(SUBPROTOCOLS, ()))
 
     @property
     def success_status(self) -> int:

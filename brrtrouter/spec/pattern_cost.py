@@ -24,6 +24,7 @@ _COUNTS: Final = {"*": (0.0, math.inf), "+": (1.0, math.inf), "?": (0.0, 1.0)}
 _PLAIN_GROUPS: Final = ("(", "(?:")
 _LOOK: Final = ("(?=", "(?!", "(?<=", "(?<!")
 _REFERENCE: Final = re.compile(r"\\(?:[1-9]|k<)")
+_CLASS: Final = re.compile(r"[.\[]|\\[dDwWsSpP]")
 _ASSERTIONS: Final = frozenset({"$", r"\b", r"\B"})
 MAX_DEPTH: Final = 100
 
@@ -34,6 +35,9 @@ class Cost(NamedTuple):
     low, high: characters that it matches.  loose: its positions that may begin anywhere.  work: for the others, the
     sum over positions of the places where each may begin.  size: all positions.  fancy: there is a
     look-around, a reference or another thing that no automaton does; repeated: it may be tried from many places.
+    dense: at most so many of the positions that are not loose are alive at once.  each: so many begin at the same
+    place, where the part has one length.  fixed: positions that are not in these, because they are single characters
+    at one place, between which a text decides.
     """
 
     low: float = 0
@@ -43,6 +47,14 @@ class Cost(NamedTuple):
     size: float = 0
     repeated: bool = False
     fancy: bool = False
+    dense: float = 0
+    each: float = 0
+    fixed: float = 0
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether each position has its distance from the beginning of the part."""
+        return self.low == self.high and not self.fancy
 
 
 _NOTHING: Final = Cost()
@@ -76,16 +88,27 @@ class _Reader:
         return _sum(found)._replace(low=low, high=high)
 
     def _sequence(self, spread: float, depth: int) -> Cost:
-        total = _NOTHING
+        total = run = _NOTHING
+        begin = spread
         while self._at < len(self._text) and self._text[self._at] not in "|)":
             if self._text[self._at] == "^":
                 self._at += 1
                 # Whatever came before: it is one place.
-                spread, total = 1, total._replace(low=0, high=0)
+                total = total._replace(low=0, high=0, dense=total.dense + _alive(run, begin))
+                spread, begin, run = 1, 1, _NOTHING
                 continue
             part = self._quantified(spread + total.high - total.low, depth)
+            # Parts of one length follow each other: no more are alive than there are places where they may begin.
+            if part.is_rigid:
+                run = Cost(size=run.size + part.size, each=max(run.each, part.each))
+                part = part._replace(dense=0)
             total = Cost(total.low + part.low, total.high + part.high, *_sum((total, part))[2:])
-        return total
+            if not part.is_rigid:
+                total = total._replace(dense=total.dense + _alive(run, begin))
+                begin, run = spread + total.high - total.low, _NOTHING
+        if total.is_rigid:
+            return total._replace(dense=_alive(run, begin), each=run.each)
+        return total._replace(dense=total.dense + _alive(run, begin))
 
     def _quantified(self, spread: float, depth: int) -> Cost:
         part = self._one(spread, depth)
@@ -101,6 +124,10 @@ class _Reader:
         else:
             loose, work = part.loose, part.work + (part.size - part.loose) * more
         copies = high if math.isfinite(high) else max(low, 1)
+        if more == 0:
+            dense = _alive(part._replace(size=part.size * copies), spread) if part.is_rigid else part.dense * copies
+        else:
+            dense = 0 if more == math.inf else min(part.size, part.dense + part.fixed) * copies
         return Cost(
             part.low * low,
             part.high * high if part.high and high else 0,
@@ -109,6 +136,9 @@ class _Reader:
             part.size * copies,
             part.repeated or (part.fancy and high > 1) or (quantifier[0].endswith("+", 1) and spread > 1),
             part.fancy,
+            dense,
+            part.each if part.is_rigid else 0,
+            part.fixed * copies,
         )
 
     def _one(self, spread: float, depth: int) -> Cost:
@@ -126,12 +156,20 @@ class _Reader:
             return _NOTHING
         if _REFERENCE.match(text):
             return Cost(high=math.inf, size=1, repeated=True, fancy=True)
-        return Cost(1, 1, 1, 0, 1) if spread == math.inf else Cost(1, 1, 0, spread, 1)
+        if spread == math.inf:
+            return Cost(1, 1, 1, 0, 1)
+        decides = spread == 1 and not _CLASS.match(text)
+        return Cost(1, 1, 0, spread, 1, dense=1 - decides, each=1 - decides, fixed=decides)
 
     def _group(self, spread: float, depth: int) -> Cost:
         inside = self.alternatives(spread, depth + 1)
         self._at += 1  # the closing parenthesis
         return inside
+
+
+def _alive(run: Cost, spread: float) -> float:
+    """How many positions of a rigid part are alive at once, when it may begin at `spread` places."""
+    return 0 if spread == math.inf else min(run.size, run.each * spread)
 
 
 def _sum(costs: list[Cost] | tuple[Cost, ...]) -> Cost:
@@ -141,6 +179,9 @@ def _sum(costs: list[Cost] | tuple[Cost, ...]) -> Cost:
         size=sum(each.size for each in costs),
         repeated=any(each.repeated for each in costs),
         fancy=any(each.fancy for each in costs),
+        dense=sum(each.dense for each in costs),
+        each=sum(each.each for each in costs),
+        fixed=sum(each.fixed for each in costs),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from math import isqrt
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from brrtrouter.spec.pattern_cost import TooDeepError, cost_of
 
@@ -26,6 +26,13 @@ MAX_WORK: Final = 1_000_000
 # Below so many positions the engine's tables are small enough for any text; one more step is as dear as this.
 _FREE_POSITIONS: Final = 12
 _STEP: Final = 30
+# What one request may do with all of its texts: about a third of a second where each step is as dear as the dearest
+# that was measured (32 ns), and a tenth for most.
+MAX_REQUEST_WORK: Final = 10_000_000
+# What a pattern for names of members may do with one of them: no keyword of our own can count these.
+_NAME_WORK: Final = 1_000
+# What the engine's steps backwards may take with any text, as short as it may be.
+_BACKTRACKING: Final = 1_000
 # A text up to here is tried with every pattern; a pattern that is too dear for it is refused.
 ALWAYS_TRIED: Final = 256
 # One text and nothing else: there is nothing to keep track of.
@@ -71,12 +78,34 @@ def portable(pattern: str) -> str:
     return _TOKEN.sub(lambda found: r"\{" if found[0] == "{" else found[0], pattern)
 
 
-@lru_cache(maxsize=4_096)
-def longest_text(pattern: str, work: int = MAX_WORK) -> int | None:
-    """How long a text may be to be held against `pattern`; None where no length is too much.
+class Measure(NamedTuple):
+    """What a pattern takes with a text.  longest: so long a text is tried, None for any length.
 
-    work: what it may take, as `MAX_WORK` is counted.  Raises `PatternTooLargeError` for a pattern that would take more
-    with a text of `ALWAYS_TRIED` characters.
+    each: for every character.  square: for every pair of them.  dense: for every character in the part that begins
+    at known places, altogether at most `fixed`.
+    """
+
+    longest: int | None
+    each: int = 0
+    square: int = 0
+    dense: int = 0
+    fixed: int = 0
+
+    def of(self, length: int) -> int:
+        """The work for a text of so many characters."""
+        if self.square:
+            return length * length * self.square + _BACKTRACKING
+        if self.longest is not None:
+            return length * self.each + min(length * self.dense, self.fixed)
+        return min(length, self.fixed) * self.each + min(length * self.dense, self.fixed)
+
+
+@lru_cache(maxsize=4_096)
+def measure_of(pattern: str, work: int = MAX_WORK) -> Measure | None:
+    """What a pattern takes with a text; None where it is so little that nobody has to count.
+
+    work: what it may take with one text, as `MAX_WORK` is counted.  Raises `PatternTooLargeError` for a pattern that
+    would take more with a text of `ALWAYS_TRIED` characters.
     """
     if _LITERAL.fullmatch(pattern):
         return None
@@ -86,28 +115,49 @@ def longest_text(pattern: str, work: int = MAX_WORK) -> int | None:
         raise PatternTooLargeError(f"{error} in {pattern!r:.80}") from None
     positions = cost.size if cost.repeated or cost.work > work else cost.loose
     if positions <= _FREE_POSITIONS:
-        return isqrt(work) if cost.repeated else None
+        if cost.repeated:
+            return Measure(isqrt(work), square=1)
+        if cost.dense <= _FREE_POSITIONS:
+            return None
+        return Measure(None, _STEP + int(positions), dense=int(cost.dense), fixed=int(cost.work))
     most = work // ALWAYS_TRIED - _STEP
     if positions > most:
         message = f"{pattern!r:.80} has {positions:,.0f} positions that may begin anywhere"
         raise PatternTooLargeError(f"{message}; up to {max(most, _FREE_POSITIONS):,} are tried")
-    longest = work // (_STEP + int(positions))
-    return max(ALWAYS_TRIED, isqrt(longest)) if cost.repeated else longest
+    each = _STEP + int(positions)
+    longest = work // each
+    if cost.repeated:
+        return Measure(max(ALWAYS_TRIED, isqrt(longest)), square=each)
+    fixed = 0 if cost.work > work else int(cost.work)
+    return Measure(longest, each, dense=int(cost.dense), fixed=fixed)
 
 
-def _bound_text(schema: dict[str, Any], pattern: str, work: int) -> None:
-    """Let the validator, which looks at the length first, refuse a text that is too long for the pattern."""
-    longest = longest_text(pattern, work)
-    own = schema.get("maxLength", longest)
-    if longest is not None and isinstance(own, (int, float)):
-        schema["maxLength"] = min(own, longest)
+def longest_text(pattern: str, work: int = MAX_WORK) -> int | None:
+    """How long a text may be to be held against `pattern`; None where no length is too much.
+
+    Raises `PatternTooLargeError` as `measure_of` does.
+    """
+    measure = measure_of(pattern, work)
+    return None if measure is None else measure.longest
 
 
-def spell_out(schema: dict[str, Any], work: int = MAX_WORK) -> None:
+def check_sum(pattern: str, measure: Measure, total: int) -> None:
+    """Refuse a pattern with which one text of `ALWAYS_TRIED` characters takes more than `total`, all of a request.
+
+    Raises `PatternTooLargeError`.
+    """
+    if measure.of(ALWAYS_TRIED) > total:
+        message = f"{pattern!r:.80} takes {measure.of(ALWAYS_TRIED):,} steps with {ALWAYS_TRIED} characters"
+        raise PatternTooLargeError(f"{message}; up to {total:,} are done for a request")
+
+
+def spell_out(schema: dict[str, Any], work: int = MAX_WORK, total: int = MAX_REQUEST_WORK) -> bool:
     """Make the `pattern` and `patternProperties` of a schema ones that the validator's engine takes.
 
-    work: what each may take with one text (see `MAX_WORK`).  Raises `PatternTooLargeError`.
+    work: what each may take with one text (see `MAX_WORK`).  total: what all of a request may take.  Says whether what
+    `pattern` takes has to be counted.  Raises `PatternTooLargeError`.
     """
+    measure = None
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
         length = _ANY_LENGTH.fullmatch(pattern)
@@ -116,13 +166,18 @@ def spell_out(schema: dict[str, Any], work: int = MAX_WORK) -> None:
             schema.update(pattern="^.*$", minLength=int(length[1]), maxLength=int(length[2]))
         else:
             schema["pattern"] = portable(pattern)
-            _bound_text(schema, pattern, work)
+            measure = measure_of(schema["pattern"], work)
+            if measure is not None:
+                check_sum(pattern, measure, total)
     named = schema.get("patternProperties")
     if isinstance(named, dict):
         schema["patternProperties"] = {portable(name): item for name, item in named.items()}
         for name in named:
-            if (most := longest_text(name, work)) is not None:
-                message = (
-                    f"{name!r:.80} would be held against names of any length, and only {most:,} characters are tried"
+            most = measure_of(name, work)
+            if most is not None and (most.longest is not None or most.fixed > _NAME_WORK):
+                message = f"{name!r:.80} takes {most.of(ALWAYS_TRIED):,} steps with a name of {ALWAYS_TRIED} characters"
+                raise PatternTooLargeError(
+                    f"{message}, and there may be names of any length and number: begin it with ^, and let "
+                    f"its positions follow from there"
                 )
-                raise PatternTooLargeError(f"{message}: begin it with ^")
+    return measure is not None

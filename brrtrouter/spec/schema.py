@@ -7,9 +7,10 @@ work of regular expressions that need backtracking (a pattern over the bound cou
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import islice
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jsonschema_rs
 
@@ -19,12 +20,22 @@ from brrtrouter.spec.bundle import Bundler, Direction, SchemaCompileError, Schem
 from brrtrouter.spec.discriminator import read_choice
 from brrtrouter.spec.explain import BUNDLE, MESSAGE_LENGTH, Explainer, SchemaFault, Task, bounded, pointer
 from brrtrouter.spec.formats import TEXT_FORMATS
-from brrtrouter.spec.patterns import longest_text
 from brrtrouter.spec.reference import Files, Node, ReferenceProblem, escape, unescape
+from brrtrouter.spec.work import (
+    COUNTED,
+    PATTERN_OPTIONS,
+    CountedPattern,
+    explaining,
+    is_spent,
+    minding,
+    opened,
+    place_of,
+    plain,
+    refusal,
+)
 
 __all__ = ["MESSAGE_LENGTH", "Direction", "Schema", "SchemaCompileError", "SchemaFault", "SchemaOptions", "SchemaSet"]
 
-BACKTRACK_LIMIT: Final = 10_000
 # Stands for the value in messages, which must not carry a client's data around.
 _MASK: Final = "value"
 # A pattern that ran out of its steps matches neither by itself nor below `not`, so that no part alone is to blame.
@@ -71,7 +82,7 @@ class SchemaSet:
 class Schema:
     """A handle to one schema of a document.  All methods may be called from any thread."""
 
-    __slots__ = ("_bundler", "_direction", "_explainer", "_node", "_set", "_validator")
+    __slots__ = ("_accepts", "_bundler", "_direction", "_explainer", "_node", "_set", "_validator", "scope")
 
     def __init__(self, node: Node, owner: SchemaSet, bundler: Bundler, direction: Direction) -> None:
         self._node = node
@@ -80,6 +91,10 @@ class Schema:
         self._direction = direction
         self._validator: jsonschema_rs.Draft202012Validator | None = None
         self._explainer: Explainer | None = None
+        self._accepts: Callable[[object], bool] | None = None
+        # When the schema is compiled and has patterns whose work is counted: what opens an account for more than one
+        # call, as for all of a request.  Each call that is in none has its own.
+        self.scope: Callable[[], AbstractContextManager[None]] | None = None
 
     def __repr__(self) -> str:
         return f"Schema({self.pointer!r})"
@@ -100,6 +115,11 @@ class Schema:
 
     def bundled(self) -> Any:
         """The schema with all that it refers to, as one JSON Schema 2020-12 document."""
+        bundle = self.counted()
+        return plain(bundle) if self._bundler.counts else bundle
+
+    def counted(self) -> Any:
+        """Like `bundled`, but patterns whose work is counted stand as the keyword `brrtrouter.spec.work.COUNTED`."""
         with self._set.lock:
             return self._bundler.bundle(self._node)
 
@@ -108,24 +128,29 @@ class Schema:
         with self._set.lock:
             return self._set.annotated(self._direction).bundle(self._node)
 
+    def account(self) -> AbstractContextManager[None]:
+        """Open while values are judged whose patterns may together take what those of one request may."""
+        return opened(self._set.options.request_work)
+
     def objections(self, value: Any, limit: int = 16) -> list[tuple[str | int, ...]]:
         """The places in `value` that are wrong, as the validator finds them; [] when it is valid."""
-        validator = self._ready()
-        if validator.is_valid(value):
+        if self._ready()(value):
             return []
+        validator = self._validator
+        assert validator is not None
         return [tuple(error.instance_path) for error in islice(validator.iter_errors(value), limit)]
 
     def check_for(self, keywords: dict[str, Any]) -> Callable[[object], bool]:
         """A check of a value by a few keywords, judged as this schema judges."""
-        return self._make(keywords).is_valid
+        return self._make(keywords)[1]
 
     def compiled(self) -> Callable[[object], bool]:
         """The fastest check of a value; made on the first call.  Raises `SchemaCompileError`."""
-        return self._ready().is_valid
+        return self._ready()
 
     def is_valid(self, value: object) -> bool:
         """Whether `value`, plain JSON values, satisfies the schema.  Raises `SchemaCompileError`."""
-        return self._ready().is_valid(value)
+        return self._ready()(value)
 
     def compile_issue(self) -> Issue | None:
         """What keeps the schema from being compiled, for a check at start; None when nothing does."""
@@ -141,25 +166,48 @@ class Schema:
         Where a discriminator tells which branch of `oneOf` or `anyOf` was meant, the faults of that branch
         stand in place of "under none of the schemas".  Raises `SchemaCompileError`.
         """
-        if self._ready().is_valid(value):
-            return []
+        accepts = self._ready()
+        if self.scope is None:
+            return [] if accepts(value) else self._explained(value, limit) or [_UNTOLD]
+        with self.scope(), explaining():
+            return self._explained_within_work(value, limit) if is_spent() or not accepts(value) else []
+
+    def _explained_within_work(self, value: Any, limit: int | None) -> list[SchemaFault]:
+        """The faults up to the first text that could not be tried any more, and that it could not."""
+        found = [] if is_spent() else self._explained(value, limit)
+        untried = refusal()
+        if untried is None or (found and not is_spent()):
+            return found or [_UNTOLD]
+        # Of the sum no schema says a word, so `limit` is no keyword.  One text that is too long is told here where no
+        # fault was looked for: below `not`, or in a choice that another branch would have decided.
+        text, reason = untried
+        return [*found, SchemaFault(place_of(value, text), "limit" if is_spent() else "pattern", reason, "")]
+
+    def _explained(self, value: Any, limit: int | None) -> list[SchemaFault]:
         explainer = self._explainer
         if explainer is None:
             explainer = self._explainer = self._explain()
-        faults = explainer.faults(value)
-        found = [self._marked(fault) for fault in islice(faults, self._set.options.faults if limit is None else limit)]
-        return found or [_UNTOLD]
+        faults = islice(explainer.faults(value), self._set.options.faults if limit is None else limit)
+        found: list[SchemaFault] = []
+        for fault in faults:
+            if is_spent():
+                break  # it may be one of what was not tried
+            found.append(self._marked(fault))
+        return found
 
-    def _ready(self) -> jsonschema_rs.Draft202012Validator:
-        validator = self._validator
-        if validator is None:
+    def _ready(self) -> Callable[[object], bool]:
+        accepts = self._accepts
+        if accepts is None:
             with self._set.lock:
-                validator = self._validator = self._validator or self._compile()
-        return validator
+                accepts = self._accepts or self._compile()
+        return accepts
 
-    def _compile(self) -> jsonschema_rs.Draft202012Validator:
+    def _compile(self) -> Callable[[object], bool]:
         try:
-            return self._make(self._bundler.bundle(self._node))
+            self._validator, self._accepts = self._make(self._bundler.bundle(self._node))
+            if self._accepts != self._validator.is_valid:
+                self.scope = self.account
+            return self._accepts
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             at = pointer(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ""
             reason = bounded(str(error.message).partition("\n")[0])
@@ -167,24 +215,36 @@ class Schema:
         except ValueError as error:
             raise SchemaCompileError(self.pointer, bounded(str(error))) from None
 
-    def _make(self, schema: Any, registry: jsonschema_rs.Registry | None = None) -> jsonschema_rs.Draft202012Validator:
-        return jsonschema_rs.Draft202012Validator(
+    def _make(
+        self, schema: Any, registry: jsonschema_rs.Registry | None = None
+    ) -> tuple[jsonschema_rs.Draft202012Validator, Callable[[object], bool]]:
+        """The validator of a schema, and its check, which minds the patterns that are counted."""
+        options = self._set.options
+        patterns: list[CountedPattern] = []
+
+        def keyword(parent: dict[str, Any], value: Any, path: list[str | int]) -> CountedPattern:
+            patterns.append(CountedPattern(parent, value, options.pattern_work))
+            return patterns[-1]
+
+        validator = jsonschema_rs.Draft202012Validator(
             schema,
             offline=True,
-            validate_formats=self._set.options.formats,
+            validate_formats=options.formats,
             formats=TEXT_FORMATS,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+            pattern_options=PATTERN_OPTIONS,
             email_options=jsonschema_rs.EmailOptions(allow_display_text=False),
             registry=registry,
             mask=_MASK,
+            keywords={COUNTED: cast("type[CountedPattern]", keyword)},
         )
+        return validator, minding(validator.is_valid, options.request_work) if patterns else validator.is_valid
 
     # -- faults ----------------------------------------------------------------------------------------------
 
     def _explain(self) -> Explainer:
-        bundle = self.bundled()
+        bundle = self.counted()
         registry = jsonschema_rs.Registry([(BUNDLE, bundle)])
-        return Explainer(bundle, lambda part: self._make(part, registry), self._choose)
+        return Explainer(bundle, lambda part: self._make(part, registry)[0], self._choose)
 
     def _choose(self, task: Task, keyword: str) -> int | SchemaFault | None:
         """What a discriminator says about a value that fits no branch, or too many, of `keyword`."""
@@ -203,16 +263,11 @@ class Schema:
         return SchemaFault(at, "discriminator", message, f"{task.path}/{keyword}")
 
     def _marked(self, fault: SchemaFault) -> SchemaFault:
-        """Tell in its own words what the bundle says by other keywords than the schema.
-
-        `false` stands for a member that may not go this way, and `maxLength` for the longest text that is held
-        against a pattern.
-        """
-        reword = {"falseSchema": self._refused, "maxLength": self._untried}.get(fault.keyword)
-        if reword is None:
+        """Tell in its own words what the bundle says by `false`: that a member may not go this way."""
+        if fault.keyword != "falseSchema":
             return fault
         try:
-            return reword(fault)
+            return self._refused(fault)
         except (ReferenceProblem, LookupError, TypeError):
             return fault
 
@@ -221,15 +276,6 @@ class Schema:
         if self._original(fault.schema_path).value is False:
             return fault
         return fault._replace(keyword=keyword, message=message)
-
-    def _untried(self, fault: SchemaFault) -> SchemaFault:
-        path = fault.schema_path.rpartition("/")[0]
-        written = self._original(path).value
-        longest = longest_text(written["pattern"], self._set.options.pattern_work)
-        if longest is None or written.get("maxLength", longest + 1) <= longest:
-            return fault
-        message = f"value has more than the {longest:,} characters that are held against this pattern"
-        return fault._replace(keyword="pattern", message=message, schema_path=f"{path}/pattern")
 
     def _original(self, path: str) -> Node:
         """Follow an evaluation path in the schema as it was written."""

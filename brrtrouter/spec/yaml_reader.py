@@ -66,6 +66,9 @@ class _Frame:
         self.merges: list[Any] | None = None
 
 
+_TOO_DEEP: Final = "exceeded maximum nesting depth"  # of libyaml from 0.2.6 on
+
+
 class _Builder:
     """Turns the events of one document into values; `issues` holds what can be told without stopping."""
 
@@ -243,6 +246,9 @@ def read_yaml(raw: bytes, limits: Limits) -> tuple[Any, list[Issue]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        if error.problem == _TOO_DEEP:
+            # The scanner reads ahead: it may come to its own bound before our reader comes to a smaller one.
+            raise over("depth", limits.depth, f"line {mark.line + 1}: " if mark else "") from None
         problem = ", ".join(part for part in (error.problem, error.context) if part)
         raise UnreadableError(Issue("InvalidYaml", builder.pointer(), f"{where}{problem}")) from None
     except yaml.reader.ReaderError as error:

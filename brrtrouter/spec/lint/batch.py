@@ -48,7 +48,7 @@ def _together(schemas: Sequence[Schema]) -> Check:
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
     for at, schema in enumerate(schemas):
-        bundle = schema.bundled()
+        bundle = schema.counted()
         if isinstance(bundle, dict):
             # Names of definitions are the document's: the same name is the same schema.
             definitions.update(bundle.get("$defs", {}))
