@@ -496,7 +496,10 @@ def test_the_metrics_count_what_was_refused_and_do_not_call_it_a_failure_of_secu
         statuses(5, lambda: keyed(asking, "/locked", "ada-1"))
         text = asking.get("/metrics").text
         assert "brrtrouter_rate_limit_sheds_total 2.0" in text
-        assert "brrtrouter_auth_failures_total{" not in text
+        assert not re.search(r'brrtrouter_auth_failures_total\{[^}]*path="/locked"[^}]*\} [1-9]', text)
+        keyed(asking, "/locked", "wrong")
+        text = asking.get("/metrics").text
+        assert re.search(r'brrtrouter_auth_failures_total\{[^}]*path="/locked"[^}]*\} 1\.0', text)
 
 
 def test_a_reload_and_an_added_operation_forget_no_count() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -177,15 +178,22 @@ def test_workers_share_one_count_exactly(redis: Redis, tmp_path: Path) -> None:
         writer.close()
         return data[9:12], data.partition(b"\r\n\r\n")[2]
 
-    async def many(port: int, path: str, key: str = "") -> list[tuple[bytes, bytes]]:
-        return await asyncio.gather(*(ask(port, path, key) for _ in range(200)))
+    async def many(port: int, path: str, count: int, key: str = "") -> list[tuple[bytes, bytes]]:
+        return await asyncio.gather(*(ask(port, path, key) for _ in range(count)))
 
     with Served(tmp_path, "--workers", "2", "--port", "0", "--config", "config.yaml") as served:
         port = int(served.url().rpartition(":")[2])
-        found = asyncio.run(many(port, "/counted"))
+        one, two = (int(served.log.until(r"worker \d+ \(pid (\d+)\) is ready")[1]) for _ in range(2))
+        os.kill(two, signal.SIGSTOP)  # so that all of these are the other's
+        assert set(asyncio.run(many(port, "/counted", 25))) == {(b"200", b'{"pid":%d}' % one)}
+        os.kill(two, signal.SIGCONT)
+        os.kill(one, signal.SIGSTOP)
+        found = asyncio.run(many(port, "/counted", 200))
+        assert Counter(status for status, _ in found) == {b"200": 35, b"429": 165}
+        assert {body for status, body in found if status == b"200"} == {b'{"pid":%d}' % two}
+        os.kill(one, signal.SIGCONT)
+        found = asyncio.run(many(port, "/locked", 200, "right"))
         assert Counter(status for status, _ in found) == {b"200": 60, b"429": 140}
-        assert len({body for status, body in found if status == b"200"}) == 2, "both workers have answered"
-        assert Counter(status for status, _ in asyncio.run(many(port, "/locked", "right"))) == {b"200": 60, b"429": 140}
 
 
 def test_workers_that_count_alone_say_so_at_the_start(tmp_path: Path) -> None:

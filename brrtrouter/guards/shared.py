@@ -91,9 +91,7 @@ class Shared:
         try:
             self._pool()
         except ValueError:  # which may quote a part of the URL, and that a password
-            raise ConfigError(
-                "rate_limit.storage is no URL of a storage: host, port or number cannot be read"
-            ) from None
+            raise ConfigError("rate_limit.storage is no URL: host, port or number cannot be read") from None
         self._settings = settings
         self._clock = clock
         self._own = Memory(settings.max_keys)
