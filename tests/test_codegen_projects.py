@@ -28,8 +28,8 @@ LARGE = {
     "stripe": "stripe/stripe.com.json",
     "github": "github/api.github.com.json",
 }
-# Why some operations have no request in the tests.
-SKIPPED = {"stripe": 0, "github": 0, "openai": 0, "discord": 0, "petstore": 0, "museum": 0}
+# Operations without a request in the tests: two whose forms have to have what no style can say.
+SKIPPED = {"stripe": 2, "github": 0, "openai": 0, "discord": 0, "petstore": 0, "museum": 0}
 
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the shared documents are not here")
 

@@ -84,9 +84,11 @@ class RequestMaker:
 
     def case(self, operation: Operation) -> dict[str, Any]:
         """The request as an entry of the file of cases; one that cannot be made says why, under `skip`."""
-        status, _ = usual_answer(operation.spec.responses)
+        status, usual = usual_answer(operation.spec.responses)
         declared = [each.status for each in operation.spec.responses]
-        alike = [each for each in declared if each[0] == str(status)[0] or each == "default"] or [str(status)]
+        # Were `default` counted in any case, every refusal would be an answer as it is described.
+        alike = [each for each in declared if each[0] == str(status)[0] or (usual and each == usual.status)]
+        alike = alike or [str(status)]
         case: dict[str, Any] = {"operation": operation.function, "statuses": alike}
         if operation.spec.websocket:
             return {**case, "skip": "it is a WebSocket"}
@@ -232,6 +234,16 @@ def _flat(value: Any) -> Any:
     return {name: member for name, member in value.items() if not isinstance(member, (dict, list))}
 
 
+def _pruned(value: Any) -> Any:
+    """A value without the objects and lists that have nothing in them, which no style can say."""
+    if isinstance(value, dict):
+        members = {name: _pruned(member) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member not in ({}, [])}
+    if isinstance(value, list):
+        return [item for item in map(_pruned, value) if item not in ({}, [])]
+    return value
+
+
 def _form(media: spec.MediaType, value: Any, essence: str) -> tuple[bytes, str, Any] | None:
     """A form, and the part of a value that it says: no style says how an object inside of another one is written."""
     form = media.reading.forms.get("multipart" if essence.startswith("multipart/") else "urlencoded")
@@ -242,7 +254,8 @@ def _form(media: spec.MediaType, value: Any, essence: str) -> tuple[bytes, str, 
     said: dict[str, Any] = {}
     pairs: list[str] = []
     styled = {each.name: each for each in form.pairs}
-    for name, member in value.items():
+    for name, given in value.items():
+        member = _pruned(given) if name in styled else given
         try:
             text = encode_parameter(styled[name], member) if name in styled else ""
         except (ValueError, TypeError, AttributeError):
