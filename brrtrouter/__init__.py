@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from brrtrouter.core.response import Response, problem_response
     from brrtrouter.dispatch.registry import handler
     from brrtrouter.dispatch.static import StaticFiles
+    from brrtrouter.policy.middleware import only
     from brrtrouter.realtime.channel import Channel
     from brrtrouter.realtime.events import Comment, Event
     from brrtrouter.realtime.websocket import ConnectionClosed, WebSocket
@@ -48,6 +49,7 @@ __all__ = [
     "WebSocket",
     "handler",
     "load_config",
+    "only",
     "path_to_regex",
     "problem_response",
 ]
@@ -66,6 +68,7 @@ _LAZY = {
     "WebSocket": "brrtrouter.realtime.websocket",
     "handler": "brrtrouter.dispatch.registry",
     "load_config": "brrtrouter.config",
+    "only": "brrtrouter.policy.middleware",
     "path_to_regex": "brrtrouter.core.regex",
     "problem_response": "brrtrouter.core.response",
 }

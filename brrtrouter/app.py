@@ -28,7 +28,8 @@ from brrtrouter.dispatch.pool import Pools
 from brrtrouter.dispatch.registry import Handler, Registry
 from brrtrouter.dispatch.reloads import Reloads
 from brrtrouter.dispatch.static import Folder, Folders
-from brrtrouter.errors import ConfigError, HandlerError, SpecError
+from brrtrouter.errors import ConfigError, HandlerError, Issue, SpecError
+from brrtrouter.guards import Guards
 from brrtrouter.outgoing.client import CallbackSender, Outgoing, WebhookSender
 from brrtrouter.outgoing.links import LinkHeader, Links, ResolvedLink, has_links
 from brrtrouter.outgoing.receive import Receiver, mount, verifying
@@ -145,6 +146,7 @@ class App:
         self.specification, self._signers = mount(
             self.specification, {**self.config.webhooks, **(webhooks or {})}, self.config.outgoing
         )
+        self.guards = Guards(self.config)
         self.outgoing = Outgoing(self.specification, self.config)
         self._links = Links(self.specification.operations, self.config.outgoing.base_url)
         self.registry = Registry(handlers)
@@ -292,6 +294,7 @@ class App:
                     other.specification, method, path, operation, schema_options(other.config)
                 )
         other.readiness, other.reloads, other._mounts = self.readiness, self.reloads, self._mounts
+        other.guards.follow(self.guards)
         if other._pools.bounds == self._pools.bounds:
             other._pools = self._pools
         self._become(other)
@@ -371,12 +374,13 @@ class App:
     def _compile(self) -> Service:
         scrape = self._scrape if self.config.metrics.enabled else None
         endpoints = list(builtin.endpoints(self.config.endpoints, self.specification, self.readiness, scrape))
+        endpoints += self.guards.endpoints()
         declared = self._visible({endpoint.path for endpoint in endpoints})
         matcher = self._matcher(endpoints, declared)
         if self.config.metrics.enabled:
             routes = [("GET", each.path) for each in endpoints] + [(each.method, each.path) for each in declared]
             self.metrics = import_module("brrtrouter.observe.metrics").Metrics(
-                self.config.metrics, routes, [self._pools.samples, self.reloads.samples]
+                self.config.metrics, routes, [self._pools.samples, self.reloads.samples, self.guards.samples]
             )
         self._watch = watch_for(self.config, self._watch)
         if self._watch is not None and self._watch.tracing is not None:
@@ -400,15 +404,23 @@ class App:
             for endpoint in endpoints
         ]
         self._routes = []
+        guard_issues: list[Issue] = []
         for index, operation in enumerate(declared, start=len(endpoints)):
             call, mode, route = self._chain(operation)
             self._routes.append(route)
             check, check_mode = checks.get(operation.security, (None, Mode.SYNC))
             if operation.pointer in self._signers:
                 check = verifying(self._signers[operation.pointer], check)
+            secured = check is not None
+            check, check_mode = self.guards.around(
+                operation, self.specification.security_schemes, check, check_mode, guard_issues
+            )
             names = matcher.capture_names(index)
             raw = operation in uncompressed
             operations.append(core_operation(operation, names, self.config, call, mode, check, check_mode, raw))
+            operations[-1].fixed = self.guards.fields(secured)
+        if guard_issues:
+            raise SpecError(self.specification.source, guard_issues)
         return self._assemble(matcher, operations)
 
     def _visible(self, endpoints: set[str]) -> list[model.Operation]:
@@ -446,6 +458,7 @@ class App:
             meter=None if self.metrics is None else self.metrics.meter,
             cors=self._cors,
             observer=None if self._watch is None else self._watch.observer,
+            fixed=self.guards.fixed,
         )
 
     def _beyond(self) -> Callable[[bytes], Operation | None] | None:
@@ -613,6 +626,7 @@ class App:
         await self.outgoing.aclose()
         if self._watch is not None:
             await self._watch.aclose()
+        await self.guards.aclose()
         self.close()
 
     def start(self, host: str = "127.0.0.1", port: int = 8080) -> Server:

@@ -160,6 +160,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = {
         ProblemType("range-not-satisfiable", 416, "Range Not Satisfiable"),
         ProblemType("expectation-failed", 417, "Expectation Failed"),
         ProblemType("upgrade-required", 426, "Upgrade Required"),
+        ProblemType("rate-limit-exceeded", 429, "Too Many Requests"),
         ProblemType("headers-too-large", 431, "Request Header Fields Too Large"),
         ProblemType("internal-error", 500, "Internal Server Error"),
         ProblemType("not-implemented", 501, "Not Implemented"),

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asgi": {"core"},
     "live": {"spec"},
     "realtime": {"core", "dispatch", "policy"},
+    "guards": {"spec", "core", "dispatch", "policy"},
     "wiring": {"spec", "core", "policy", "providers", "observe"},
     "app": {
         "spec",
@@ -43,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wiring",
         "live",
         "realtime",
+        "guards",
     },
     "server": {"app", "core", "dispatch", "observe", "workload"},
     "adapters": {"app", "core"},

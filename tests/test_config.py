@@ -16,6 +16,7 @@ from brrtrouter.config import (
     Endpoints,
     Limits,
     Receiver,
+    RouteLimit,
     Security,
     api_key_variable,
     load_config,
@@ -152,6 +153,7 @@ STATIC: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
 }
 # What wrong values of types that YAML has no word for are said not to be.
 KINDS = {"tuple": "a list of texts", "mappingproxy": "a mapping from texts to texts"}
+REASONS = {"buckets": "a list of numbers", "routes": "a mapping"}
 METRICS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "enabled": (True, "x", ()),
     "buckets": ((0.5, 2.0), ["x"], ([], [0], [-1.0], [2, 1], [1, 1], [float("nan")], [1e9], list(range(1, 66)))),
@@ -163,6 +165,42 @@ CORS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "allow_credentials": (True, "x", ()),
     "expose_headers": (("X-A",), "X-A", ([5],)),
     "max_age": (0, "x", (-1, 86_401)),
+}
+RATE_LIMIT: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "enabled": (True, "x", ()),
+    "requests": (5, "x", (0, 1_000_000_001)),
+    "window_secs": (1, "x", (0, 31_536_001)),
+    "max_keys": (1, "x", (0, 100_000_001)),
+    "key": ("ip", 5, ("host",)),
+    "skip_options": (False, "x", ()),
+    "routes": (MappingProxyType({}), "list", ()),
+    "storage": ("redis://h", 5, ()),
+    "timeout": (1.5, "x", (0, 61)),
+    "on_failure": ("closed", 5, ("never",)),
+    "prefix": ("p", 5, ()),
+}
+CSRF: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "enabled": (True, "x", ()),
+    "trusted_origins": (("https://a.example",), "https://a.example", ([5],)),
+    "secret": ("s" * 32, 5, ()),
+    "session_cookie": ("sid", 5, ("a b", "a;")),
+    "cookie": ("csrf", 5, ("a=b",)),
+    "header": ("X-Token", 5, ("a b", "a:")),
+    "endpoint": ("/csrf", 5, ("csrf", "/a b")),
+    "same_site": ("Lax", 5, ("lax",)),
+}
+SECURITY_HEADERS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
+    "enabled": (True, "x", ()),
+    "content_type_options": ("", 5, ("a\nb",)),
+    "frame_options": ("SAMEORIGIN", 5, ("a\rb",)),
+    "referrer_policy": ("same-origin", 5, ("a\0b",)),
+    "content_security_policy": ("default-src 'self'", 5, ("a\nSet-Cookie: b",)),
+    "cross_origin_resource_policy": ("cross-origin", 5, ("\xe9",)),
+    "permissions_policy": ("camera=()", 5, ("a\x7fb",)),
+    "hsts_max_age": (0, "x", (-1,)),
+    "hsts_subdomains": (True, "x", ()),
+    "hsts_preload": (True, "x", ()),
+    "no_store": (False, "x", ()),
 }
 SECTIONS = {
     "limits": LIMITS,
@@ -177,6 +215,9 @@ SECTIONS = {
     "static": STATIC,
     "metrics": METRICS,
     "cors": CORS,
+    "rate_limit": RATE_LIMIT,
+    "csrf": CSRF,
+    "security_headers": SECURITY_HEADERS,
 }
 KEYS = [(section, key, *row) for section, table in SECTIONS.items() for key, row in table.items()]
 
@@ -227,13 +268,25 @@ def test_a_key_is_set_by_mapping_file_environment_and_config_alike(
 def test_a_value_of_another_type_or_out_of_range_is_refused_by_name(
     section: str, key: str, value: Any, wrong: Any, outside: tuple[Any, ...]
 ) -> None:
-    wanted = "str" if section == "endpoints" else type(getattr(getattr(Config(), section), key)).__name__
-    reason = "a list of numbers" if key == "buckets" else KINDS.get(wanted, f"of type {wanted}")
+    default = getattr(getattr(Config(), section), key)
+    wanted = "str" if section == "endpoints" or default is None else type(default).__name__
+    reason = REASONS.get(key) or KINDS.get(wanted, f"of type {wanted}")
     assert refusal({section: {key: wrong}}) == f"the configuration: {section}.{key} is not {reason}"
     kind = type(getattr(Config(), section))
     for bad in (wrong, *outside):
         assert refusal({section: {key: bad}}).startswith(f"the configuration: {section}.{key} is not")
         assert refusal(Config(**{section: kind(**{key: bad})})).startswith(f"the Config: {section}.{key} is not")
+
+
+def test_the_limit_of_a_handler_is_read_and_refused_by_its_name() -> None:
+    routes = {"login": {"requests": 5, "window_secs": 60, "key": "ip"}, "free": {"enabled": False}}
+    made = plain({"rate_limit": {"routes": routes}})
+    assert made.rate_limit.routes["login"] == RouteLimit(True, 5, 60, "ip")
+    assert not made.rate_limit.routes["free"].enabled
+    assert plain(made) == made
+    for key, value, reason in (("key", "host", "one of"), ("requests", "x", "of type"), ("window_secs", -1, "between")):
+        wrong = {"rate_limit": {"routes": {"login": {key: value}}}}
+        assert refusal(wrong).startswith(f"the configuration: rate_limit.routes.login.{key} is not {reason}")
 
 
 def test_the_bounds_themselves_are_accepted() -> None:

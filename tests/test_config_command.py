@@ -219,6 +219,8 @@ def test_no_secret_of_the_settings_is_shown_anywhere(tmp_path: Path, capsys: Any
     canary = "canary-7f3a"
     data = {
         "outgoing": {"secret": f"{canary}-outgoing"},
+        "csrf": {"secret": f"{canary}-csrf"},
+        "rate_limit": {"storage": f"redis://:{canary}@localhost"},
         "security": {
             "api_keys": {
                 "one": {"key": f"{canary}-key"},
@@ -232,7 +234,8 @@ def test_no_secret_of_the_settings_is_shown_anywhere(tmp_path: Path, capsys: Any
         },
         "webhooks": {"w": {"path": "/w", "secret": f"{canary}-webhook"}},
     }
-    assert secrets_of() == {"client_secret", "key", "key_sha256", "secret", "users"}, "a new secret needs a canary here"
+    known = {"client_secret", "key", "key_sha256", "secret", "storage", "users"}
+    assert secrets_of() == known, "a new secret needs a canary here"
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(data))
     config = load_config(file, {"BRRTR_API_KEY": f"{canary}-env"})

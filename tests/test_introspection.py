@@ -286,6 +286,16 @@ def test_while_the_server_is_away_nobody_can_tell_and_it_is_asked_more_and_more_
             assert "www-authenticate" not in response.headers
 
 
+def test_credentials_that_a_server_fails_about_do_not_close_the_way_for_others(
+    client: TestClient, server: Authority
+) -> None:
+    server.status = 500
+    assert statuses(client, *[f"bad-{number}" for number in range(10)]) == [503] * 10
+    assert len(server.asked) == 10
+    server.status = 200
+    assert send(client, "good").status == 200
+
+
 def test_what_is_known_stays_in_use_while_the_server_is_away_if_that_is_wanted(clock: Clock) -> None:
     with authority() as server:
         server.answer = lambda asked: ACTIVE

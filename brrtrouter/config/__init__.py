@@ -9,6 +9,7 @@ validation, each written as in YAML; BRRTR_API_KEY__<SCHEME> is the key of the a
 set.
 """
 
+from brrtrouter.config.guards import Csrf, RateLimit, RouteLimit, SecurityHeaders
 from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.load import api_key_variable, load_config
 from brrtrouter.config.observability import Log, Tracing
@@ -41,6 +42,7 @@ __all__ = [
     "Compression",
     "Config",
     "Cors",
+    "Csrf",
     "ETag",
     "Endpoints",
     "Introspection",
@@ -51,11 +53,14 @@ __all__ = [
     "MutualTls",
     "Outgoing",
     "PropelAuth",
+    "RateLimit",
     "Receiver",
     "RemoteKey",
     "RequestId",
+    "RouteLimit",
     "Routing",
     "Security",
+    "SecurityHeaders",
     "Server",
     "Spiffe",
     "SpiffeTokens",

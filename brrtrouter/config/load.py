@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
+from brrtrouter.config.guards import RouteLimit
 from brrtrouter.config.identities import Introspection, MutualTls, RemoteKey, SpiffeTokens
 from brrtrouter.config.rules import CHOICES, MATCHING, MOST_BOUNDS, PATH, RANGE, RANGES
 from brrtrouter.config.sections import Config, Receiver, Security, capitals
@@ -169,8 +170,8 @@ def _meant(name: str, prefix: str, known: Iterable[str]) -> str:
 def _value(hint: Any, value: Any, where: str, name: str) -> Any:
     if is_dataclass(hint):
         return _section(hint, value, where, name + ".")  # type: ignore[arg-type]
-    if hint in _BY_SCHEME:
-        return _named(partial(_entry, _BY_SCHEME[hint]), value, where, name)
+    if hint in _BY_NAME:
+        return _named(partial(_entry, _BY_NAME[hint]), value, where, name)
     if hint == tuple[NamedKey, ...]:
         return _named_keys(value, where, name)
     if hint == Mapping[str, Receiver]:
@@ -261,10 +262,10 @@ def _receiver(entry: Any, where: str, name: str) -> Receiver:
     return Receiver(entry["path"], secret)
 
 
-# Settings of one kind for each security scheme, by its name.
-_BY_SCHEME: Final[Mapping[Any, type[Any]]] = {
+# Settings of one kind for each security scheme or handler, by its name.
+_BY_NAME: Final[Mapping[Any, type[Any]]] = {
     Mapping[str, kind]: kind  # type: ignore[valid-type]
-    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens)
+    for kind in (ApiKey, Basic, Jwks, Introspection, RemoteKey, MutualTls, SpiffeTokens, RouteLimit)
 }
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from brrtrouter.config.guards import LIMIT_KEYS
+
 RESPONSE_MODES: Final = ("off", "log", "enforce")
 CODINGS: Final = ("zstd", "br", "gzip")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,6 +28,9 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "tracing.enabled": ("auto", "on", "off"),
     "tracing.protocol": ("", "grpc", "http/protobuf"),
     "spiffe.client": ("required", "optional"),
+    "rate_limit.key": LIMIT_KEYS,
+    "rate_limit.on_failure": ("memory", "closed", "open"),
+    "csrf.same_site": ("Strict", "Lax", "None"),
     "validation.responses": RESPONSE_MODES,
     "validation.errors": ("all", "first"),
     "validation.read_only": ("accept", "refuse"),
@@ -35,6 +40,15 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 PATH: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*")
 # A whole type, a range of them, or a structured syntax suffix (RFC 6839).
 TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FIELD_VALUE: Final = (re.compile(r"[\t\x20-\x7e]*"), "a value of a header field: printable characters of ASCII")
+SECURITY_FIELDS: Final = (
+    "content_type_options",
+    "frame_options",
+    "referrer_policy",
+    "content_security_policy",
+    "cross_origin_resource_policy",
+    "permissions_policy",
+)
 MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "compression.media_types": (
         re.compile(rf"{TOKEN}/(?:\*|{TOKEN})|\+{TOKEN}"),
@@ -43,6 +57,10 @@ MATCHING: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "log.headers": (re.compile(TOKEN), "a list of names of header fields"),
     "log.target": (re.compile(r"[^\x00]+"), "stderr, stdout or a path"),
     "request_id.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.header": (re.compile(TOKEN), "the name of a header field"),
+    "csrf.cookie": (re.compile(TOKEN), "the name of a cookie"),
+    "csrf.session_cookie": (re.compile(TOKEN), "the name of a cookie"),
+    **{f"security_headers.{name}": FIELD_VALUE for name in SECURITY_FIELDS},
 }
 RANGE: Final = (0, 2**31 - 1)
 RANGES: Final[Mapping[str, tuple[float, int]]] = {
@@ -121,5 +139,9 @@ RANGES: Final[Mapping[str, tuple[float, int]]] = {
     "tracing.flush": (0, 3600),
     "spiffe.start_timeout": (0.1, 86_400),
     "spiffe.retry_limit": (0.1, 3600),
+    "rate_limit.requests": (1, 1_000_000_000),
+    "rate_limit.window_secs": (1, 31_536_000),
+    "rate_limit.max_keys": (1, 100_000_000),
+    "rate_limit.timeout": (0.001, 60),
 }
 MOST_BOUNDS: Final = 64  # MAX_BOUNDS of core/meter.pxd

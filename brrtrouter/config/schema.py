@@ -62,8 +62,10 @@ def _value(hint: Any, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"type": _SCALARS[hint], **_matching(name)}
     if hint in (int, float):
         found["minimum"], found["maximum"] = RANGES.get(name, RANGE)
-    if "off" in CHOICES.get(name, ()):
-        found = {"anyOf": [found, {"const": False}]}  # which YAML 1.1 makes of `off`
+    # What YAML 1.1 makes of these words.
+    switches = [value for value, word in ((False, "off"), (True, "on")) if word in CHOICES.get(name, ())]
+    if switches:
+        found = {"anyOf": [found, {"enum": switches}]}
     return found
 
 

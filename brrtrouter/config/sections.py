@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from brrtrouter.config.guards import Csrf, RateLimit, SecurityHeaders
 from brrtrouter.config.identities import Introspection, MutualTls, PropelAuth, RemoteKey, Spiffe, SpiffeTokens
 from brrtrouter.config.observability import Log, Tracing
 from brrtrouter.config.realtime import Sse, WebSocketSettings
@@ -338,6 +339,9 @@ class Config:
     cors: Cors = field(default_factory=Cors)
     sse: Sse = field(default_factory=Sse)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    csrf: Csrf = field(default_factory=Csrf)
+    security_headers: SecurityHeaders = field(default_factory=SecurityHeaders)
     security: Security = field(default_factory=Security)
     spiffe: Spiffe = field(default_factory=Spiffe)
     webhooks: Mapping[str, Receiver] = field(default_factory=lambda: MappingProxyType({}))

@@ -63,6 +63,8 @@ cdef class Exchange:
             status = brrt_head_index(PyBytes_AS_STRING(head), length, &self.service.head_limits, &index, &where)
         self.request = Request.__new__(Request)
         self.request.ids = self.service.request_ids
+        self.request.fixed = self.service.fixed
+        self.request.client_ = peer
         if status != BRRT_OK and status != BRRT_PARTIAL:
             self.refusal = refused(brrt_status_http(status), brrt_status_text(status).decode())
             return 0
@@ -70,7 +72,6 @@ cdef class Exchange:
             self.refusal = problem_response("bad-request", "a part of the head holds what separates its parts")
             return 0
         self.request.adopt(head, length, &index)
-        self.request.client_ = peer
         return self.begin(index.flags, index.content_length)
 
     cdef int begin(self, unsigned flags, unsigned long long content_length) except -1:

@@ -261,6 +261,7 @@ cdef class HttpProtocol(TimedConnection):
         request.adopt(owner, head_length, &head)
         request.client_ = self.client
         request.ids = service.request_ids
+        request.fixed = service.fixed
         if message_length != head_length and self.takes_whole(request, service, head.content_length):
             return self.read_whole(request, data, at, message_length)
         if not self.judge_head(owner, head_length, &head, service.odd_methods):
@@ -517,6 +518,8 @@ cdef class HttpProtocol(TimedConnection):
             request = Request.__new__(Request)
             request.http_minor = 1
             request.ids = self.endpoint.service.request_ids
+            request.fixed = self.endpoint.service.fixed
+            request.client_ = self.client
         request.keep_alive = False
         self.phase = CLOSING
         self.reading = None

@@ -1,6 +1,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from brrtrouter.core.csrc cimport brrt_field, brrt_head, brrt_match, brrt_span
+from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.stream cimport BodyStream
 
 cdef enum:
@@ -37,6 +38,8 @@ cdef class Request:
     cdef bint suspended
     cdef bint preflight        # a CORS-preflight request, see cors.pyx
     cdef bytes lines           # header lines of the answer that its request decides, each after its CR LF; or None
+    cdef bytes added_lines     # more of them, which are known only when it is answered
+    cdef FixedFields fixed     # fields of every answer, None without any
     cdef uint64_t began        # when answering began, in nanoseconds; 0 while nothing is counted, see meter.pyx
     # What an Observer notes: the answer, whether tracing was decided upon, and what is kept of a sampled request.
     cdef int status
@@ -85,6 +88,8 @@ cdef class Request:
     cdef int find_id(self) except -1
     cdef bint tells_id(self) noexcept
     cdef bytes id_line(self)
+    cdef bytes decided_lines(self)
+    cdef bint encrypted(self)
     cdef brrt_span raw_capture(self, uint32_t index)
     cdef int tell_gone(self) except -1
 

@@ -97,6 +97,9 @@ class Request:
     def id(self) -> str:
         """What the client calls the request when that is sane, else a new UUID; see the settings `request_id`."""
 
+    def add_answer_field(self, name: str, value: str) -> None:
+        """Let the answer have a header field, whoever makes the answer.  Raises ValueError for what cannot be one."""
+
     def precondition(
         self, *, etag: str | None = None, last_modified: float | datetime | None = None, exists: bool = True
     ) -> Response | None:

@@ -34,6 +34,8 @@ from brrtrouter.core.csrc cimport (
 from brrtrouter.core.matcher cimport capture_str
 from brrtrouter.core.stream cimport BodyStream, whole_body
 
+from brrtrouter.core.lines import field_line
+
 cdef enum:
     # Texts up to this length are decoded on the stack.
     STACK_TEXT = 1024
@@ -273,6 +275,7 @@ cdef class Request:
         other.service = self.service
         other.operation = self.operation
         other.ids = self.ids
+        other.fixed = self.fixed
         other.id_is_new = self.id_is_new
         other.client_ = self.client_
         return other
@@ -488,6 +491,21 @@ cdef class Request:
             return b""
         self.find_id()
         return self.ids.start + self.id_at[:self.id_size]
+
+    cdef bytes decided_lines(self):
+        """Header lines of the answer that the request decides."""
+        if self.added_lines is None:
+            return b"" if self.lines is None else self.lines
+        return self.added_lines if self.lines is None else self.lines + self.added_lines
+
+    cdef bint encrypted(self):
+        """Whether the client speaks TLS, where fields of the answer depend on that."""
+        return self.fixed.depends and self.scheme == "https"
+
+    def add_answer_field(self, str name not None, str value not None):
+        """Let the answer have a header field, whoever makes the answer.  Raises ValueError for what cannot be one."""
+        line = field_line(name, value)
+        self.added_lines = line if self.added_lines is None else self.added_lines + line
 
     def precondition(self, *, etag=None, last_modified=None, exists=True):
         """Hold the conditions of the request against the current state (RFC 9110 section 13): None to go on.

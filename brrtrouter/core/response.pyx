@@ -4,7 +4,6 @@ Wire format: RFC 9112 sections 4 and 6, Date by RFC 9110 section 6.6.1.  Header 
 checked here and nowhere else: a CR, LF or NUL in one raises and is never written (RFC 9110 5.5).
 """
 
-import re
 import time
 from http import HTTPStatus
 
@@ -14,6 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.string cimport memcpy
 from posix.time cimport clockid_t, clock_gettime, timespec
 
+from brrtrouter.core.lines cimport FixedFields, checked_value, valid_name
 from brrtrouter.core.request cimport Request
 
 from brrtrouter.errors import PROBLEMS, problem
@@ -35,8 +35,6 @@ cdef enum:
     DIGITS = 20  # of the largest length
 
 cdef object orjson_dumps = orjson.dumps  # found once, not for every answer
-cdef object valid_name = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-cdef object invalid_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 # What the encoder itself writes.
 cdef frozenset OWN_FIELDS = frozenset({b"content-length", b"transfer-encoding", b"date", b"connection"})
 
@@ -90,23 +88,18 @@ cdef bytes prefix_for(int status, str media_type):
     return found
 
 
-cdef bytes checked_value(name, value):
-    raw = value.encode("latin-1") if isinstance(value, str) else bytes(value)
-    if invalid_value(raw):
-        raise ValueError(f"the value of the header field {name!r} has a control character")
-    return raw.strip(b" \t")
-
-
 cdef bytes own_lines(Request request, object headers):
     """Connection, the id of the request and the application's header fields, as they go out after a first CR LF."""
     if headers:
         return request_lines(request) + field_lines(headers, request)
-    return request_lines(request) + request.id_line()
+    return plain_lines(request) + request.id_line()
 
 
 cdef bytes field_lines(object headers, Request request):
-    """The application's own header fields, each checked, and the id of the request when it is not among them."""
+    """The application's own header fields, each checked, and what every answer has when it is not among them."""
     cdef bytes id_name = request.ids.name if request.ids is not None and request.ids.echo else None
+    cdef FixedFields fixed = request.fixed
+    cdef set own = None
     lines = []
     for name, value in headers.items() if hasattr(headers, "items") else headers:
         raw = name.encode("latin-1") if isinstance(name, str) else bytes(name)
@@ -119,8 +112,13 @@ cdef bytes field_lines(object headers, Request request):
             id_name = None
         if lower == b"upgrade":
             lines.append(b"\r\nConnection: Upgrade")  # RFC 9110 7.8
+        if fixed is not None and lower in fixed.names:
+            own = {lower} if own is None else own | {lower}
         for item in value if isinstance(value, (list, tuple)) else (value,):
             lines.append(b"\r\n" + raw + b": " + checked_value(name, item if isinstance(item, bytes) else str(item)))
+    if fixed is not None:
+        encrypted = request.encrypted()
+        lines.append(fixed.lines(encrypted) if own is None else fixed.without(own, encrypted))
     if id_name is not None:
         lines.append(request.id_line())
     return b"".join(lines)
@@ -130,9 +128,15 @@ cdef bytes request_lines(Request request):
     """The header lines that the request decides, whatever the answer is."""
     cdef bytes line
     if request.keep_alive and request.http_minor == 1:
-        return b"" if request.lines is None else request.lines
-    line = b"\r\nConnection: keep-alive" if request.keep_alive else b"\r\nConnection: close"
-    return line if request.lines is None else line + request.lines
+        return request.decided_lines()
+    return (b"\r\nConnection: keep-alive" if request.keep_alive else b"\r\nConnection: close") + request.decided_lines()
+
+
+cdef bytes plain_lines(Request request):
+    """The header lines of an answer for which the application has set none."""
+    if request.fixed is None:
+        return request_lines(request)
+    return request_lines(request) + request.fixed.lines(request.encrypted())
 
 
 cdef inline int decimal(Py_ssize_t value, char *end) noexcept:
@@ -182,8 +186,8 @@ cdef bytes encode_plain(Request request, int status, bytes prefix, bytes body):
     """An answer without header fields of its own."""
     cdef Request told = request if request.tells_id() else None
     if has_no_body(status):
-        return assemble(status_line(status), -1, request_lines(request), told, b"")
-    return assemble(prefix, PyBytes_GET_SIZE(body), request_lines(request), told, b"" if request.is_head else body)
+        return assemble(status_line(status), -1, plain_lines(request), told, b"")
+    return assemble(prefix, PyBytes_GET_SIZE(body), plain_lines(request), told, b"" if request.is_head else body)
 
 
 cdef bytes encode_response(Request request, Response response):
@@ -260,9 +264,13 @@ cdef tuple response_parts(Request request, Response response):
     cdef bint stream = response.is_stream()
     cdef object body = response.body if stream else b""
     cdef list fields = []
-    cdef bytes lines = field_lines(response.headers, request) if response.headers else request.id_line()
-    if request.lines is not None:
-        lines = request.lines + lines
+    cdef bytes lines = request.decided_lines()
+    if response.headers:
+        lines += field_lines(response.headers, request)
+    else:
+        if request.fixed is not None:
+            lines += request.fixed.lines(request.encrypted())
+        lines += request.id_line()
     status_line(response.status)
     for line in lines.split(b"\r\n")[1:]:
         name, _, value = line.partition(b": ")

@@ -1,6 +1,7 @@
 from brrtrouter.core.arguments cimport ArgumentParser, Schema
 from brrtrouter.core.cors cimport CrossOrigin
 from brrtrouter.core.csrc cimport brrt_head_limits
+from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.request cimport Request, RequestIds
 from brrtrouter.core.meter cimport Meter
@@ -44,6 +45,7 @@ cdef class Operation:
     cdef readonly bint foreign
     cdef readonly bint upgrades     # to another protocol, by a request that asks for it
     cdef object scope         # None, or opens the account of what the patterns of one request take
+    cdef public FixedFields fixed  # of its answers in place of those of the service, None for these
     cdef Py_ssize_t index     # in `Service.operations`, -1 for what answers beyond them
 
     cdef object media_type(self, int status)
@@ -61,6 +63,7 @@ cdef class Service:
     cdef readonly bint auto_options, first_fault
     cdef Py_ssize_t max_errors
     cdef readonly frozenset odd_methods  # None when every method is one that the judge of messages knows
+    cdef readonly FixedFields fixed
     cdef object around
     cdef object around_factory
     cdef Mode around_mode
@@ -80,6 +83,7 @@ cdef class Service:
     cdef object handle(self, Request request)
     cdef object walk(self, Request request)
     cdef object start(self, Request request)
+    cdef int note_refusal(self, Request request, Operation operation, object refusal) except -1
     cdef object after_security(self, Request request, Operation operation)
     cdef object prepare(self, Request request, Operation operation)
     cdef object judge_parts(self, Request request, Operation operation)

@@ -9,6 +9,7 @@ from brrtrouter.config import Limits
 from brrtrouter.core.arguments import ArgumentParser
 from brrtrouter.core.codings import Decoders
 from brrtrouter.core.cors import CrossOrigin
+from brrtrouter.core.lines import FixedFields
 from brrtrouter.core.matcher import Matcher
 from brrtrouter.core.media import MediaLike
 from brrtrouter.core.meter import Meter
@@ -100,6 +101,8 @@ class Operation:
     def raw_content(self) -> bool:
         """Whether a body with a Content-Encoding is the handler's matter."""
 
+    fixed: FixedFields | None
+    """Header fields of its answers in place of those of the service; None for these."""
     @property
     def suspends(self) -> bool:
         """Whether answering may take a Task."""
@@ -129,6 +132,7 @@ class Service:
         meter: Meter | None = None,
         cors: CrossOrigin | None = None,
         observer: Observer | None = None,
+        fixed: FixedFields | None = None,
     ) -> None: ...
     @property
     def matcher(self) -> Matcher: ...
@@ -152,6 +156,8 @@ class Service:
     def chunk_extension_limit(self) -> int: ...
     @property
     def trailer_limit(self) -> int: ...
+    @property
+    def fixed(self) -> FixedFields | None: ...
     @property
     def meter(self) -> Meter | None: ...
     @property

@@ -26,6 +26,7 @@ from brrtrouter.core.csrc cimport (
     brrt_status_text,
 )
 from brrtrouter.core.jsonread cimport read_json
+from brrtrouter.core.lines cimport FixedFields
 from brrtrouter.core.matcher cimport Matcher
 from brrtrouter.core.meter cimport INVALID, Meter
 from brrtrouter.core.observer cimport Observer, authorized, handled, valid
@@ -153,12 +154,14 @@ cdef class Operation:
 
     def replace(self, call, mode):
         """The same operation with another handler."""
-        return Operation(
+        made = Operation(
             method=self.method, path=self.path, handler=self.handler, call=call, mode=mode, model=self.model,
             parser=self.parser, body=self.request_body, security=self.security, security_mode=self.security_mode,
             success_status=self.success_status, media_types=self.media_types, max_body=self.max_body,
             stream_body=self.stream_body, raw_content=self.raw_content, deadline=self.deadline, foreign=self.foreign,
             upgrades=self.upgrades, scope=self.scope)
+        made.fixed = self.fixed
+        return made
 
     @property
     def suspends(self):
@@ -184,12 +187,13 @@ cdef class Service:
     `brrtrouter.core.codings.Decoders` for content codings of bodies, None for none.  meter: counts requests, by the
     places of their operations in `operations`.  cors: what answers say to other origins, by the same places.
     observer: logs and traces requests.
+    fixed: header fields of every answer.
     """
 
     def __init__(self, Matcher matcher not None, operations, limits, *, bint auto_options=True,
                  bint first_fault=False, around=None, around_mode=Mode.SYNC, log_error, finisher=None,
                  bint finishes_all=False, RequestIds request_ids=None, decoders=None, mounts=None,
-                 Meter meter=None, CrossOrigin cors=None, Observer observer=None):
+                 Meter meter=None, CrossOrigin cors=None, Observer observer=None, FixedFields fixed=None):
         self.matcher = matcher
         self.operations = tuple(operations)
         self.limits = limits
@@ -219,6 +223,7 @@ cdef class Service:
         self.meter = meter
         self.observer = observer
         self.cors = cors
+        self.fixed = fixed
         for index, operation in enumerate(self.operations):
             (<Operation>operation).index = index
 
@@ -228,7 +233,7 @@ cdef class Service:
                        first_fault=self.first_fault, around=self.around_factory, around_mode=self.around_mode,
                        log_error=self.log_error, finisher=self.finisher, finishes_all=self.finishes_all,
                        request_ids=self.request_ids, decoders=self.decoders, mounts=self.mounts,
-                       meter=self.meter, cors=self.cors, observer=self.observer)
+                       meter=self.meter, cors=self.cors, observer=self.observer, fixed=self.fixed)
 
     cdef int route(self, Request request) except -1:
         """Everything that the head of a request decides."""
@@ -237,6 +242,8 @@ cdef class Service:
         self.find(request)
         if request.trace is not None:
             self.observer.matched(request)
+        if request.operation is not None and (<Operation>request.operation).fixed is not None:
+            request.fixed = (<Operation>request.operation).fixed
         if self.cors is not None and (request.operation is None or not (<Operation>request.operation).foreign):
             self.cors.mark(request, index_of(request))
             if request.operation is not None and index_of(request) < 0:
@@ -326,8 +333,7 @@ cdef class Service:
         if operation.security_mode == TASK and not isinstance(refusal, Response):
             request.suspended = True
             return self.secure_later(request, operation, refusal)
-        if self.meter is not None:
-            self.meter.note_refusal(request, operation.index, refusal)
+        self.note_refusal(request, operation, refusal)
         return refusal
 
     async def secure_later(self, Request request, Operation operation, object checking):
@@ -336,8 +342,7 @@ cdef class Service:
         except Exception:
             return self.failure(request)
         if refusal is not None:
-            if self.meter is not None:
-                self.meter.note_refusal(request, operation.index, refusal)
+            self.note_refusal(request, operation, refusal)
             return refusal
         request.suspended = False
         result = self.after_security(request, operation)
@@ -345,6 +350,12 @@ cdef class Service:
             result = await result
         request.suspended = True
         return result
+
+    cdef int note_refusal(self, Request request, Operation operation, object refusal) except -1:
+        """Count what security has refused, which a client that asks too often is not."""
+        if self.meter is not None and not (isinstance(refusal, Response) and (<Response>refusal).status == 429):
+            self.meter.note_refusal(request, operation.index, refusal)
+        return 0
 
     cdef object after_security(self, Request request, Operation operation):
         if request.trace is not None:

@@ -64,6 +64,50 @@ def applies_to(middleware: object, operation: object) -> bool:
     return applies is None or bool(applies(operation))
 
 
+class _Selected:
+    """The hooks of a middleware, with another choice of operations."""
+
+    def __init__(self, middleware: object, applies: Callable[[Any], bool]) -> None:
+        self.applies = applies
+        for hook in HOOKS:
+            if hasattr(middleware, hook):
+                setattr(self, hook, getattr(middleware, hook))
+
+
+def only(
+    middleware: object, *, tags: Iterable[str] = (), operations: Iterable[str] = (), paths: Iterable[str] = ()
+) -> object:
+    """The hooks of a middleware for some operations only; the middleware itself stays as it is.
+
+    An operation is meant by one of its `tags`, by its operationId (or the name of its handler), or by its path template
+    as the document has it; one match is enough.  An `applies` of the middleware has to agree as well.
+    Raises HandlerError: nothing is named, a text stands where a list belongs, the object is no middleware, or it wraps
+    everything.
+    """
+    name = type(middleware).__name__
+    check_middleware(middleware)
+    if wraps_everything(middleware):
+        raise HandlerError(f"the middleware {name} wraps everything, so it cannot be for some operations only")
+    given = {"tags": tags, "operations": operations, "paths": paths}
+    for key, value in given.items():
+        if isinstance(value, str):
+            raise HandlerError(f"only({name}, {key}={value!r}): a list of names is needed, not a text")
+    wanted = {key: frozenset(value) for key, value in given.items()}
+    if not any(wanted.values()):
+        raise HandlerError(f"only({name}) names neither tags nor operations nor paths")
+
+    def applies(operation: Any) -> bool:
+        named = (
+            not wanted["tags"].isdisjoint(operation.tags)
+            or operation.handler in wanted["operations"]
+            or operation.operation_id in wanted["operations"]
+            or operation.template in wanted["paths"]
+        )
+        return named and applies_to(middleware, operation)
+
+    return _Selected(middleware, applies)
+
+
 def fold(call: Call, mode: Mode, middlewares: Iterable[object]) -> tuple[Call, Mode]:
     """Wrap `call` in the middlewares, the first outermost; gives the callable and how it gives its result."""
     for middleware in reversed(list(middlewares)):

@@ -293,6 +293,8 @@ class Supervisor:
         """The application, which counts where every worker sees it."""
         app = self._load(not self._answered and number == 1)
         _ = app.service  # which decides whether it counts
+        if number == 1 and len(self._slots) > 1 and app.guards.counts_alone:
+            logger.warning("each of %d workers counts for itself: rate_limit.storage would be shared", len(self._slots))
         if app.metrics is not None:
             if self._board.folder is None:
                 raise ServerError("metrics.enabled: there is no folder for the counts of workers; TMPDIR can name one")

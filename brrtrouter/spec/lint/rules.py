@@ -111,6 +111,7 @@ _PATHS: Final = {
         ("InvalidMethod", "a key of additionalOperations is no method, or has a field of its own",
          "Use the method's own field, or a method name of RFC 9110."),
         ("InvalidServer", "a server's url or variables are no such thing", "Mend the server as the message says."),
+        ("InvalidExtension", "an extension stands where it means nothing", "Move or remove it."),
     ),
     **_rules(
         "warning",
