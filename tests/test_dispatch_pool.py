@@ -154,6 +154,7 @@ needs_stacks = pytest.mark.skipif(sys.platform != "linux", reason="stacks are lo
 
 
 def stacked(**config: Any) -> App:
+    pytest.importorskip("prometheus_client")
     handlers = dict.fromkeys(("usual", "own", "named", "tiny"), recurse)
     return App(STACKED, handlers, {"metrics": {"enabled": True}, **config})
 
