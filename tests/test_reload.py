@@ -258,7 +258,7 @@ def test_many_edits_under_load_lose_nothing_and_leave_nothing(project: Project, 
 
     def kept() -> int:
         gc.collect()
-        return sum(isinstance(each, Operation) for each in gc.get_objects())
+        return sum(type(each) is Operation for each in gc.get_objects())
 
     project.app.reload()
     modules, before = len(sys.modules), kept()
